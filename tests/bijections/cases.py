@@ -1,0 +1,86 @@
+"""The table of bijections under test: a new one is one row, and every test runs on it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from zoo.bijections import (
+    ActNorm,
+    AdditiveCoupling,
+    AffineCoupling,
+    Bijection,
+    Center,
+    Chain,
+    Conv1x1,
+    FInCUnit,
+    Logit,
+    PaddedConv2d,
+    QuadCoupling,
+    Split,
+    Squeeze,
+)
+from zoo.bijections.padded_conv import CORNERS
+
+
+@dataclass(frozen=True)
+class Case:
+    """A bijection, the (C, H, W) that it is tried on, and what its input may be.
+
+    Attributes:
+        make: Builds it.
+        shape: Of one input; H differs from W.
+        unit: Whether inputs lie in [0, 1].
+        bounds: Largest absolute log_det per dimension that its bounded scales allow, if any.
+    """
+
+    make: Callable[[], Bijection]
+    shape: tuple[int, int, int]
+    unit: bool = False
+
+    def build(
+        self, dtype: torch.dtype = torch.float32, batch: int = 2, seed: int = 0
+    ) -> tuple[Bijection, Tensor]:
+        """The bijection in eval mode with no parameter at its special start, and an input."""
+        torch.manual_seed(seed)
+        bijection = self.make()
+        shake(bijection)
+        draw = torch.rand if self.unit else torch.randn
+        return bijection.to(dtype).eval(), draw(batch, *self.shape, dtype=dtype)
+
+
+def shake(module: nn.Module, std: float = 0.1) -> None:
+    """Move every parameter off its start, so that no zero hides a term."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=std)
+
+
+CASES: dict[str, Case] = {
+    "actnorm": Case(lambda: ActNorm(3), (3, 4, 5)),
+    "additive_coupling": Case(lambda: AdditiveCoupling(5, 8), (5, 3, 4)),
+    "affine_coupling": Case(lambda: AffineCoupling(4, 8), (4, 5, 3)),
+    "affine_coupling-actnorm": Case(lambda: AffineCoupling(5, 8, actnorm=True), (5, 3, 4)),
+    "center": Case(Center, (3, 4, 5), unit=True),
+    "chain": Case(lambda: Chain([ActNorm(4), Conv1x1(4), Squeeze(), FInCUnit(16)]), (4, 4, 6)),
+    "conv1x1": Case(lambda: Conv1x1(5), (5, 4, 3)),
+    "conv1x1-one_channel": Case(lambda: Conv1x1(1), (1, 3, 2)),
+    "finc_unit": Case(lambda: FInCUnit(8), (8, 5, 4)),
+    "finc_unit-2x5": Case(lambda: FInCUnit(4, (2, 5)), (4, 3, 6)),
+    "logit": Case(Logit, (3, 4, 5), unit=True),
+    "logit-alpha": Case(lambda: Logit(0.05), (1, 4, 5), unit=True),
+    "padded_conv-1x1": Case(lambda: PaddedConv2d(4, 1), (4, 3, 5)),
+    "padded_conv-unit": Case(lambda: PaddedConv2d(4, diagonal="unit"), (4, 5, 3)),
+    "padded_conv-smaller_map": Case(lambda: PaddedConv2d(2, 5), (2, 3, 2)),
+    "padded_conv-4x2": Case(lambda: PaddedConv2d(3, (4, 2), "bottom_right"), (3, 6, 5)),
+    "padded_conv-wavefront": Case(lambda: PaddedConv2d(3, method="wavefront"), (3, 4, 6)),
+    **{
+        f"padded_conv-{corner}": Case(lambda corner=corner: PaddedConv2d(3, 3, corner), (3, 5, 4))
+        for corner in CORNERS
+    },
+    "quad_coupling": Case(lambda: QuadCoupling(8, 6), (8, 3, 4)),
+    "quad_coupling-additive": Case(lambda: QuadCoupling(4, 6, affine=False), (4, 4, 3)),
+    "split": Case(lambda: Split(5), (5, 3, 4)),
+    "squeeze": Case(Squeeze, (3, 4, 6)),
+}

@@ -1,0 +1,157 @@
+"""What holds for single layers only."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.testing import assert_close
+
+from tests.bijections.cases import shake
+from zoo.bijections import ActNorm, AffineCoupling, Conv1x1, Dequantize, Logit, QuadCoupling
+from zoo.errors import ConfigError
+
+
+def test_actnorm_standardises_its_first_batch_and_only_that() -> None:
+    layer = ActNorm(3).train()
+    x = torch.randn(64, 3, 5, 4) * torch.tensor([0.1, 1, 30]).view(3, 1, 1) + 7
+    y, _ = layer(x)
+    assert_close(y.mean((0, 2, 3)), torch.zeros(3), atol=1e-4, rtol=0)
+    assert_close(y.std((0, 2, 3)), torch.ones(3), atol=1e-2, rtol=0)
+    before = {name: value.clone() for name, value in layer.state_dict().items()}
+    layer(torch.randn(8, 3, 5, 4))
+    assert all(torch.equal(before[name], value) for name, value in layer.state_dict().items())
+
+
+def test_actnorm_is_not_initialised_in_eval_mode_nor_after_loading() -> None:
+    layer = ActNorm(2).eval()
+    x = torch.randn(8, 2, 3, 3) + 5
+    assert torch.equal(layer(x)[0], x)
+    trained = ActNorm(2).train()
+    trained(x)
+    layer.load_state_dict(trained.state_dict())
+    layer.train()(x * 3)
+    assert torch.equal(layer.bias, trained.bias)
+
+
+def test_actnorm_of_a_constant_channel_is_finite() -> None:
+    layer = ActNorm(2).train()
+    x = torch.zeros(4, 2, 3, 3)
+    y, log_det = layer(x)
+    assert y.isfinite().all()
+    assert log_det.isfinite().all()
+    assert_close(layer.eval().inverse(y)[0], x)
+
+
+def test_conv1x1_starts_near_a_rotation() -> None:
+    torch.manual_seed(0)
+    layer = Conv1x1(8).double()
+    x = torch.randn(4, 8, 3, 3, dtype=torch.float64)
+    y, log_det = layer(x)
+    assert_close(y.norm(dim=1), x.norm(dim=1), rtol=0.05, atol=0)
+    assert_close(log_det, torch.zeros(4, dtype=torch.float64), atol=1.0, rtol=0)
+
+
+def test_conv1x1_inverts_with_extreme_parameters() -> None:
+    layer = Conv1x1(4).double().eval()
+    torch.nn.init.constant_(layer.raw_log_diagonal, -1e6)
+    x = torch.randn(2, 4, 3, 3, dtype=torch.float64)
+    assert_close(layer.inverse(layer(x)[0])[0], x)
+
+
+@pytest.mark.parametrize("raw", [-1e4, 1e4])
+@pytest.mark.parametrize("make", [AffineCoupling, QuadCoupling])
+def test_scales_are_bounded_on_both_sides(make, raw: float) -> None:
+    layer = make(4, 3)
+    for name, parameter in layer.named_parameters():
+        torch.nn.init.constant_(parameter, raw if name.endswith("bias") else 0)
+    x = torch.zeros(1, 4, 2, 2)
+    changed = x[0].numel() * (1 / 2 if make is AffineCoupling else 3 / 4)
+    assert layer(x)[1].abs().item() <= 2 * changed + 1e-4
+
+
+def quad_by_hand(layer: QuadCoupling, y: Tensor, order: tuple[int, ...]) -> Tensor:
+    """Invert by the formula, recovering blocks in the given order from what is known by then."""
+    x = list(y.chunk(4, dim=1))
+    for i in order:
+        raw = layer.nets[i - 1](torch.cat(x[:i], dim=1))
+        shift, log_scale = raw.chunk(2, dim=1)
+        x[i] = x[i] * torch.exp(-2 * torch.tanh(log_scale / 2)) - shift
+    return torch.cat(x, dim=1)
+
+
+def test_quad_inverse_recovers_block_1_first_not_block_4_first() -> None:
+    torch.manual_seed(0)
+    layer = QuadCoupling(8, 6).double()
+    shake(layer, 0.3)
+    x = torch.randn(2, 8, 4, 3, dtype=torch.float64)
+    with torch.no_grad():
+        y, _ = layer(x)
+        assert_close(layer.inverse(y)[0], x)
+        assert_close(quad_by_hand(layer, y, (1, 2, 3)), x)
+        # The order of the official code, from the last block on: it is not the inverse.
+        assert (quad_by_hand(layer, y, (3, 2, 1)) - x).abs().max() > 1e-2
+
+
+def test_quad_nets_condition_on_inputs() -> None:
+    torch.manual_seed(0)
+    layer = QuadCoupling(4, 6).double()
+    shake(layer, 0.3)
+    x = torch.randn(1, 4, 3, 3, dtype=torch.float64)
+    shift, log_scale = layer.nets[2](x[:, :3]).chunk(2, dim=1)
+    expected = (x[:, 3:] + shift) * torch.exp(2 * torch.tanh(log_scale / 2))
+    assert_close(layer(x)[0][:, 3:], expected)
+
+
+@settings(max_examples=30, deadline=None)
+@given(levels=st.sampled_from([4, 32, 256]), dtype=st.sampled_from([torch.float32, torch.float64]))
+def test_dequantized_integers_come_back(levels: int, dtype: torch.dtype) -> None:
+    layer = Dequantize(levels)
+    x = torch.arange(levels).repeat(50).view(2, 1, 25, levels)
+    y, log_det = layer(x, dtype=dtype)
+    back, _ = layer.inverse(y)
+    assert torch.equal(back.long(), x)
+    assert y.min() >= 0
+    assert y.max() < 1
+    expected = -x[0].numel() * torch.log(torch.tensor(float(levels)))
+    assert_close(log_det, expected.expand(2).to(dtype), atol=0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.5, 1 - 2**-15])
+def test_any_noise_below_one_keeps_the_bin(noise: float) -> None:
+    layer, x = Dequantize(), torch.arange(256).view(1, 1, 16, 16)
+    y, _ = layer(x, noise=noise, dtype=torch.float32)
+    assert torch.equal(layer.inverse(y)[0].long(), x)
+
+
+def test_dequantization_noise_is_uniform() -> None:
+    generator = torch.Generator().manual_seed(0)
+    y, _ = Dequantize()(torch.zeros(1, 1, 200, 200, dtype=torch.uint8), generator=generator)
+    noise = y.flatten() * 256
+    counts = torch.histc(noise, bins=10, min=0, max=1)
+    assert (counts - 4000).abs().max() < 5 * 60  # 5 standard deviations
+
+
+def test_logit_inverts_every_grey_level_exactly() -> None:
+    centres = ((torch.arange(256) + 0.5) / 256).view(1, 1, 16, 16)
+    for alpha in (1e-6, 1e-3, 0.05):
+        layer = Logit(alpha)
+        back = layer.inverse(layer(centres)[0])[0]
+        assert ((back - centres).abs() * 256).max() < 1e-3
+
+
+@pytest.mark.parametrize("alpha", [0, -1, 0.5])
+def test_logit_refuses_a_bad_alpha(alpha: float) -> None:
+    with pytest.raises(ConfigError, match="alpha must be in"):
+        Logit(alpha)
+
+
+@pytest.mark.parametrize("channels", [2, 6])
+def test_quad_coupling_needs_a_multiple_of_four_channels(channels: int) -> None:
+    with pytest.raises(ConfigError, match="multiple of 4"):
+        QuadCoupling(channels, 8)
+
+
+def test_a_coupling_needs_two_channels() -> None:
+    with pytest.raises(ConfigError, match="at least 2 channels"):
+        AffineCoupling(1, 8)

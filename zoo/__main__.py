@@ -1,0 +1,5 @@
+"""`python -m zoo`, the same as `flowzoo`."""
+
+from zoo.cli import main
+
+main()

@@ -1,0 +1,64 @@
+"""CInC Flow: actnorm, invertible 3 x 3 convolution, affine or quad coupling."""
+
+from dataclasses import dataclass
+
+from zoo.architectures.config import FlowConfig
+from zoo.architectures.multiscale import multiscale
+from zoo.architectures.presets import CIFAR10, COMPACT_CIFAR10, COMPACT_MNIST, IMAGENET32, IMAGENET64
+from zoo.bijections import ActNorm, AffineCoupling, Bijection, PaddedConv2d, QuadCoupling, Split
+from zoo.flow import Flow
+
+
+@dataclass(frozen=True, kw_only=True)
+class CIncConfig(FlowConfig):
+    """Configuration of CInC Flow.
+
+    Attributes:
+        kernel_size: k of the invertible convolution.
+    """
+
+    kernel_size: int = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class CIncQuadConfig(CIncConfig):
+    """Configuration of CInC Flow with Quad-coupling; the fields are the same."""
+
+
+def cinc(config: CIncConfig) -> Flow:
+    """Build CInC Flow with affine coupling (Nagar et al., 2021, figure 3)."""
+    return _cinc(config, AffineCoupling)
+
+
+def cinc_quad(config: CIncQuadConfig) -> Flow:
+    """Build CInC Flow with Quad-coupling (Nagar et al., 2021, section 3.3)."""
+    return _cinc(config, QuadCoupling)
+
+
+def _cinc(config: CIncConfig, coupling: type[AffineCoupling] | type[QuadCoupling]) -> Flow:
+    def step(channels: int) -> tuple[Bijection, ...]:
+        convolution = PaddedConv2d(channels, config.kernel_size)
+        net = coupling(channels, config.hidden_channels, actnorm=config.net_actnorm)
+        return ActNorm(channels), convolution, net
+
+    return multiscale(config, step, Split)
+
+
+PAPER = {"hidden_channels": 512, "net_actnorm": True, "preprocessing": "center"}
+
+PRESETS = {
+    "paper_cifar10": CIncConfig(**CIFAR10, **PAPER, steps=32),
+    "paper_imagenet32": CIncConfig(**IMAGENET32, **PAPER, steps=48),
+    "paper_imagenet64": CIncConfig(**IMAGENET64, **PAPER, steps=48),
+    "compact_mnist": CIncConfig(**COMPACT_MNIST),
+    "compact_cifar10": CIncConfig(**COMPACT_CIFAR10),
+}
+
+# Three nets instead of one: narrower ones in the compact sizes keep the parameters comparable.
+QUAD_PRESETS = {
+    "paper_cifar10": CIncQuadConfig(**CIFAR10, **PAPER, steps=32),
+    "paper_imagenet32": CIncQuadConfig(**IMAGENET32, **PAPER, steps=48),
+    "paper_imagenet64": CIncQuadConfig(**IMAGENET64, **PAPER, steps=48),
+    "compact_mnist": CIncQuadConfig(**{**COMPACT_MNIST, "hidden_channels": 36}),
+    "compact_cifar10": CIncQuadConfig(**{**COMPACT_CIFAR10, "hidden_channels": 72}),
+}

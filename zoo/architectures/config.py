@@ -1,0 +1,60 @@
+"""What every architecture's configuration holds."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal, Self, get_args
+
+from zoo.errors import ConfigError
+
+Preprocessing = Literal["center", "logit"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowConfig:
+    """Complete description of a flow, in JSON types only.
+
+    Attributes:
+        channels: Image channels.
+        size: Training image size (H, W), each divisible by 2^levels.
+        levels: Number of levels L; each but the last halves the dimensions.
+        steps: Steps of bijections per level, K (Glow, FInC) or D (CInC).
+        hidden_channels: Width of the coupling nets.
+        net_actnorm: Whether the coupling nets use ActNorm.
+        preprocessing: "center" (x - 1/2) or "logit".
+        logit_alpha: Distance that the logit keeps from 0 and 1.
+    """
+
+    channels: int
+    size: tuple[int, int]
+    levels: int
+    steps: int
+    hidden_channels: int
+    net_actnorm: bool
+    preprocessing: Preprocessing
+    logit_alpha: float = 1e-6
+
+    def __post_init__(self) -> None:
+        for name in ("channels", "levels", "steps", "hidden_channels"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ConfigError(f"{name} must be a positive integer; got {value!r}.")
+        if self.preprocessing not in get_args(Preprocessing):
+            choices = ", ".join(get_args(Preprocessing))
+            raise ConfigError(f"preprocessing must be one of {choices}; got {self.preprocessing!r}.")
+        if len(self.size) != 2 or any(side < 1 or side % 2**self.levels for side in self.size):
+            raise ConfigError(
+                f"size must be (H, W) divisible by 2^levels = {2**self.levels}; got {self.size}."
+            )
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Read a configuration from JSON; every field must be there, and no other."""
+        names = {field.name for field in dataclasses.fields(cls)}
+        for problem, found in (("unknown", set(values) - names), ("missing", names - set(values))):
+            if found:
+                raise ConfigError(f"{problem} field in {cls.__name__}: {', '.join(sorted(found))}.")
+        return cls(**{**values, "size": tuple(values["size"])})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration in JSON types."""
+        return {**dataclasses.asdict(self), "size": list(self.size)}

@@ -1,0 +1,35 @@
+"""Glow, the baseline: actnorm, 1 x 1 convolution, affine coupling."""
+
+from dataclasses import dataclass
+
+from zoo.architectures.config import FlowConfig
+from zoo.architectures.multiscale import multiscale
+from zoo.architectures.presets import CIFAR10, COMPACT_CIFAR10, COMPACT_MNIST, IMAGENET32, IMAGENET64
+from zoo.bijections import ActNorm, AffineCoupling, Conv1x1, Split
+from zoo.flow import Flow
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlowConfig(FlowConfig):
+    """Glow's configuration has nothing beyond the common one."""
+
+
+def glow(config: GlowConfig) -> Flow:
+    """Build Glow (Kingma & Dhariwal, 2018, figure 2)."""
+
+    def step(channels: int) -> tuple[ActNorm, Conv1x1, AffineCoupling]:
+        coupling = AffineCoupling(channels, config.hidden_channels, actnorm=config.net_actnorm)
+        return ActNorm(channels), Conv1x1(channels), coupling
+
+    return multiscale(config, step, Split)
+
+
+PAPER = {"hidden_channels": 512, "net_actnorm": True, "preprocessing": "center"}
+
+PRESETS = {
+    "paper_cifar10": GlowConfig(**CIFAR10, **PAPER, steps=32),
+    "paper_imagenet32": GlowConfig(**IMAGENET32, **PAPER, steps=48),
+    "paper_imagenet64": GlowConfig(**IMAGENET64, **PAPER, steps=48),
+    "compact_mnist": GlowConfig(**COMPACT_MNIST),
+    "compact_cifar10": GlowConfig(**COMPACT_CIFAR10),
+}

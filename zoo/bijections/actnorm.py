@@ -1,0 +1,59 @@
+"""Per-channel affine map, initialised so that its first batch comes out standardised."""
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from zoo.bijections.base import Bijection
+from zoo.bijections.scale import bounded, unbounded
+
+BOUND = 7.0
+EPS = 1e-6
+
+
+class ActNorm(Bijection):
+    """y = (x + bias) * exp(log_scale) per channel; log_det = H * W * sum(log_scale).
+
+    The first batch seen in training mode sets bias and scale to give mean 0 and variance 1 per
+    channel (over all ranks when distributed); a saved flag keeps that from ever happening again.
+    |log_scale| < 7.
+
+    Source: Glow (Kingma & Dhariwal, 2018), section 3.1.
+
+    Args:
+        channels: Number of channels C of the (B, C, H, W) input.
+    """
+
+    initialized: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
+        self.raw_log_scale = nn.Parameter(torch.zeros(channels, 1, 1))
+        self.register_buffer("initialized", torch.zeros((), dtype=torch.bool))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        if self.training and not self.initialized:
+            self._initialize(x)
+        log_scale = bounded(self.raw_log_scale, BOUND)
+        return (x + self.bias) * log_scale.exp(), self._log_det(log_scale, x)
+
+    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        log_scale = bounded(self.raw_log_scale, BOUND)
+        return y * (-log_scale).exp() - self.bias, -self._log_det(log_scale, y)
+
+    @staticmethod
+    def _log_det(log_scale: Tensor, x: Tensor) -> Tensor:
+        return (log_scale.sum() * (x.shape[2] * x.shape[3])).expand(len(x))
+
+    @torch.no_grad()
+    def _initialize(self, x: Tensor) -> None:
+        moments = torch.stack([x.mean((0, 2, 3)), x.square().mean((0, 2, 3))]).double()
+        if dist.is_available() and dist.is_initialized():
+            dist.all_reduce(moments)
+            moments /= dist.get_world_size()
+        mean, square = moments
+        std = (square - mean.square()).clamp_min(EPS).sqrt()
+        self.bias.copy_(-mean.view_as(self.bias))
+        self.raw_log_scale.copy_(unbounded(-std.log(), BOUND).view_as(self.bias))
+        self.initialized.fill_(True)

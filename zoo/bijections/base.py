@@ -1,0 +1,49 @@
+"""What a bijection is, and how bijections compose."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+
+class Bijection(nn.Module):
+    """An invertible map of (B, C, H, W) tensors with a known volume change.
+
+    Forward is always the direction image -> latent. To write a new one, implement both methods,
+    each returning the mapped tensor and log|det| of the Jacobian *of that direction*, shape (B,);
+    then add a row to the table in `tests/bijections/cases.py`, which proves the rest.
+    """
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map x to (y, log|det dy/dx|)."""
+        raise NotImplementedError
+
+    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Map y back to (x, log|det dx/dy|)."""
+        raise NotImplementedError
+
+
+class Chain(Bijection):
+    """Bijections applied one after the other; log-dets are added in float64.
+
+    Args:
+        bijections: Applied first to last in forward, last to first in inverse.
+    """
+
+    def __init__(self, bijections: Iterable[Bijection]) -> None:
+        super().__init__()
+        self.bijections = nn.ModuleList(bijections)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        total = torch.zeros(len(x), dtype=torch.float64, device=x.device)
+        for bijection in self.bijections:
+            x, log_det = bijection(x)
+            total = total + log_det
+        return x, total
+
+    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        total = torch.zeros(len(y), dtype=torch.float64, device=y.device)
+        for bijection in reversed(self.bijections):
+            y, log_det = bijection.inverse(y)
+            total = total + log_det
+        return y, total

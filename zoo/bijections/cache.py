@@ -1,0 +1,54 @@
+"""Values that depend on weights only, computed once per version of the weights."""
+
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from typing import Generic, TypeVar
+
+from torch import Tensor, nn
+
+T = TypeVar("T")
+
+
+def _version(tensor: Tensor) -> tuple[int, int]:
+    # Inference tensors keep no version counter, and nothing may change them in place.
+    return tensor.data_ptr(), -1 if tensor.is_inference() else tensor._version
+
+
+class WeightCache(nn.Module, Generic[T]):
+    """Remembers the values computed from a set of weights until one of the weights changes.
+
+    State dicts, pickles and deep copies do not carry the values. In-place updates,
+    `load_state_dict` and moves of device or dtype are noticed by the version counter and address
+    of each weight; writes through `.data` are not, so a change between training and evaluation
+    mode, which reaches every submodule and hence this one, forgets everything too.
+
+    Args:
+        max_entries: Number of values kept (one per key, e.g. per map size), oldest dropped first.
+    """
+
+    def __init__(self, max_entries: int = 4) -> None:
+        super().__init__()
+        self.max_entries = max_entries
+        self._versions: tuple[object, ...] = ()
+        self._values: dict[Hashable, T] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, weights: Sequence[Tensor], compute: Callable[[], T]) -> T:
+        """Return the value for this key and these weights, computing it at most once."""
+        with self._lock:
+            versions = tuple(map(_version, weights))
+            if versions != self._versions:
+                self._versions, self._values = versions, {}
+            if key not in self._values:
+                while len(self._values) >= self.max_entries:
+                    del self._values[next(iter(self._values))]
+                self._values[key] = compute()
+            return self._values[key]
+
+    def train(self, mode: bool = True) -> "WeightCache[T]":
+        with self._lock:
+            self._versions, self._values = (), {}
+        return super().train(mode)
+
+    def __reduce__(self) -> tuple[type["WeightCache[T]"], tuple[int]]:
+        return WeightCache, (self.max_entries,)

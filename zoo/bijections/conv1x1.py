@@ -1,0 +1,80 @@
+"""Invertible 1x1 convolution in LU form."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo.bijections.base import Bijection
+from zoo.bijections.cache import WeightCache
+from zoo.bijections.scale import bounded, unbounded
+from zoo.bijections.triangular import lower_triangular
+
+BOUND = 4.0
+
+
+class Conv1x1(Bijection):
+    """Mix channels by W = P L (U + diag(s)); log_det = H * W * sum(log|s|).
+
+    L and U are unit-lower and strictly upper triangular, P a fixed permutation, and s keeps its
+    sign with |log|s|| < 4, so W is invertible whatever training does. Starts near a random
+    rotation.
+
+    Source: Glow (Kingma & Dhariwal, 2018), section 3.2 and equation 10.
+
+    Args:
+        channels: Number of channels C of the (B, C, H, W) input.
+    """
+
+    permutation: Tensor
+    sign: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        rotation = torch.linalg.qr(torch.randn(channels, channels, dtype=torch.float64)).Q
+        permutation, lower, upper = torch.linalg.lu(rotation)
+        diagonal = upper.diagonal()
+        rows, columns = torch.tril_indices(channels, channels, -1)
+        self.lower = nn.Parameter(lower[rows, columns].float())
+        self.upper = nn.Parameter(upper.T[rows, columns].float())
+        self.raw_log_diagonal = nn.Parameter(unbounded(diagonal.abs().log(), BOUND).float())
+        self.register_buffer("permutation", permutation.argmax(1))
+        self.register_buffer("sign", diagonal.sign().float())
+        self._cache: WeightCache[Tensor] = WeightCache()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return _mix(x, self._matrix(x.dtype)), self._log_det(x)
+
+    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        return _mix(y, self._inverse(y.dtype)), -self._log_det(y)
+
+    def _log_det(self, x: Tensor) -> Tensor:
+        log_diagonal = bounded(self.raw_log_diagonal, BOUND)
+        return (log_diagonal.sum() * (x.shape[2] * x.shape[3])).expand(len(x))
+
+    def _factors(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        diagonal = self.sign.to(dtype) * bounded(self.raw_log_diagonal.to(dtype), BOUND).exp()
+        lower = lower_triangular(self.lower.to(dtype), torch.ones_like(diagonal))
+        upper = lower_triangular(self.upper.to(dtype), diagonal).mT
+        return lower, upper
+
+    def _matrix(self, dtype: torch.dtype) -> Tensor:
+        lower, upper = self._factors(dtype)
+        return (lower @ upper)[self.permutation]
+
+    def _inverse(self, dtype: torch.dtype) -> Tensor:
+        if self.training or torch.is_grad_enabled():
+            return self._compute_inverse().to(dtype)
+        weights = (self.lower, self.upper, self.raw_log_diagonal)
+        return self._cache.get(dtype, weights, lambda: self._compute_inverse().to(dtype))
+
+    def _compute_inverse(self) -> Tensor:
+        lower, upper = self._factors(torch.float64)
+        identity = torch.eye(len(lower), dtype=torch.float64, device=lower.device)
+        half = torch.linalg.solve_triangular(lower, identity, upper=False, unitriangular=True)
+        inverse = torch.linalg.solve_triangular(upper, half, upper=True)
+        return inverse[:, self.permutation]
+
+
+def _mix(x: Tensor, matrix: Tensor) -> Tensor:
+    # Two to three times faster than conv2d for few channels, and free of copies in channels_last.
+    return F.linear(x.permute(0, 2, 3, 1), matrix).permute(0, 3, 1, 2)

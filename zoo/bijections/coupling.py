@@ -1,0 +1,117 @@
+"""Couplings: change some channels by an affine map computed from others."""
+
+import torch
+from torch import Tensor, nn
+
+from zoo.bijections.base import Bijection
+from zoo.bijections.nets import ConvNet, ZeroConv2d
+from zoo.bijections.scale import bounded
+from zoo.errors import ConfigError
+
+BOUND = 2.0
+
+
+def shift_scale(x: Tensor, raw: Tensor, affine: bool) -> tuple[Tensor, Tensor]:
+    """(x + shift) * exp(log_scale), with |log_scale| < 2, and its log_det.
+
+    Args:
+        x: (B, C, H, W).
+        raw: Output of a net: (B, 2C, H, W), shift then log-scale, or (B, C, H, W) if not affine.
+    """
+    if not affine:
+        return x + raw, x.new_zeros(len(x))
+    shift, log_scale = raw.chunk(2, dim=1)
+    log_scale = bounded(log_scale, BOUND)
+    return (x + shift) * log_scale.exp(), log_scale.sum((1, 2, 3))
+
+
+def unshift_scale(y: Tensor, raw: Tensor, affine: bool) -> tuple[Tensor, Tensor]:
+    """Inverse of `shift_scale`."""
+    if not affine:
+        return y - raw, y.new_zeros(len(y))
+    shift, log_scale = raw.chunk(2, dim=1)
+    log_scale = bounded(log_scale, BOUND)
+    return y * (-log_scale).exp() - shift, -log_scale.sum((1, 2, 3))
+
+
+class Coupling(Bijection):
+    """y1 = x1; y2 = (x2 + shift(x1)) * scale(x1); log_det = sum(log scale).
+
+    Args:
+        channels: Number of channels C of the (B, C, H, W) input; the first ceil(C / 2) are kept.
+        net: Maps the kept channels to shift and log-scale of the others.
+        affine: Whether there is a scale; |log scale| < 2.
+    """
+
+    def __init__(self, channels: int, net: nn.Module, *, affine: bool = True) -> None:
+        super().__init__()
+        self.sizes = halves(channels)
+        self.net = net
+        self.affine = affine
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        kept, changed = x.split(self.sizes, dim=1)
+        changed, log_det = shift_scale(changed, self.net(kept), self.affine)
+        return torch.cat([kept, changed], dim=1), log_det
+
+    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        kept, changed = y.split(self.sizes, dim=1)
+        changed, log_det = unshift_scale(changed, self.net(kept), self.affine)
+        return torch.cat([kept, changed], dim=1), log_det
+
+
+class AffineCoupling(Coupling):
+    """Affine coupling with a convolutional net; |log scale| < 2.
+
+    Source: RealNVP (Dinh et al., 2017), section 3.2, in the form of CInC Flow and Glow.
+
+    Args:
+        channels: Number of channels C of the (B, C, H, W) input.
+        hidden_channels: Width of the net.
+        actnorm: Use ActNorms in the net.
+    """
+
+    def __init__(self, channels: int, hidden_channels: int, *, actnorm: bool = False) -> None:
+        kept, changed = halves(channels)
+        super().__init__(channels, ConvNet(kept, hidden_channels, 2 * changed, actnorm=actnorm))
+
+
+class AdditiveCoupling(Coupling):
+    """Additive coupling with a convolutional net; log_det = 0.
+
+    Source: NICE (Dinh et al., 2015), section 3.2.
+
+    Args:
+        channels: Number of channels C of the (B, C, H, W) input.
+        hidden_channels: Width of the net.
+        actnorm: Use ActNorms in the net.
+    """
+
+    def __init__(self, channels: int, hidden_channels: int, *, actnorm: bool = False) -> None:
+        kept, changed = halves(channels)
+        net = ConvNet(kept, hidden_channels, changed, actnorm=actnorm)
+        super().__init__(channels, net, affine=False)
+
+
+class Split(Coupling):
+    """Whiten the second half of the channels by a Gaussian prior learned from the first half.
+
+    y1 = x1; y2 = (x2 - mean(x1)) / std(x1), from one 3 x 3 convolution that starts at zero. The
+    flow then takes y2 out as latents. |log std| < 2.
+
+    Source: CInC Flow (Nagar et al., 2021) and Glow (Kingma & Dhariwal, 2018), section 3.3.
+
+    Args:
+        channels: Number of channels C of the (B, C, H, W) input.
+    """
+
+    def __init__(self, channels: int) -> None:
+        kept, changed = halves(channels)
+        super().__init__(channels, ZeroConv2d(kept, 2 * changed, scaled=True))
+
+
+def halves(channels: int) -> tuple[int, int]:
+    """Sizes of the kept and the changed part of a coupling."""
+    if channels < 2:
+        raise ConfigError(f"a coupling needs at least 2 channels; got {channels}.")
+    return channels - channels // 2, channels // 2

@@ -1,0 +1,340 @@
+"""The `flowzoo` command."""
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.console import Console
+from rich.progress import Progress, track
+from rich.table import Table
+from torch import Tensor
+
+from zoo import __version__
+from zoo.architectures import config_to_json
+from zoo.cards import EVALUATION, read_evaluation, write_card
+from zoo.errors import ConfigError, FlowzooError
+from zoo.files import write_json
+from zoo.flow import Flow
+from zoo.latents import LatentFile
+from zoo.pictures import Fit, read_image, write_grid, write_image
+from zoo.registry import MODELS, card_folder, list_models, load
+from zoo.weights import content_hash, read_config
+
+app = typer.Typer(
+    name="flowzoo",
+    help="Image normalizing flows with invertible convolutions, and their exact latents.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+
+DEFAULT_MODEL = "finc_mnist"
+MODEL_HELP = "A name of `flowzoo ls`, or local-dir:PATH."
+
+ModelOption = Annotated[str, typer.Option("--model", "-m", help=MODEL_HELP)]
+ModelArgument = Annotated[str, typer.Argument(metavar="NAME", help=MODEL_HELP)]
+Batch = Annotated[int, typer.Option(help="Images at a time.", min=1)]
+Resize = Annotated[bool, typer.Option("--resize", help="Resize to the model's size (default).")]
+Pad = Annotated[bool, typer.Option("--pad", help="Pad with black; decode removes it again.")]
+Original = Annotated[
+    bool, typer.Option("--original-size", help="Keep the size; the model must accept it.")
+]
+
+
+def main() -> None:
+    """Run the command; every error is one line and exit code 2."""
+    # click's UsageError, which typer does not export.
+    usage_error: type[Exception] = typer.BadParameter.__bases__[0]
+    try:
+        sys.exit(app(standalone_mode=False))
+    except FlowzooError as error:
+        message = str(error)
+    except usage_error as error:
+        message = f"{error.format_message()} See flowzoo --help."  # type: ignore[attr-defined]
+    except typer.Abort:
+        message = "interrupted."
+    except OSError as error:
+        message = str(error)
+    print(f"flowzoo: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+@app.command()
+def ls(
+    pattern: Annotated[str, typer.Argument(help='Such as "finc_*".')] = "*",
+    pretrained: Annotated[bool, typer.Option(help="Only those with weights.")] = False,
+) -> None:
+    """List the models."""
+    table = Table("model", "architecture", "data set", "pretrained", "bits/dim (test)")
+    for name in list_models(pattern, pretrained=pretrained):
+        model = MODELS[name]
+        evaluation = read_evaluation(card_folder(name)) if model.sha256 else None
+        weights = "yes" if model.sha256 else "-"
+        score = f"{evaluation['bits_per_dim']:.3f}" if evaluation else "-"
+        table.add_row(name, model.architecture, model.dataset, weights, score)
+    console.print(table)
+
+
+@app.command()
+def info(name: ModelArgument) -> None:
+    """Show a model's configuration, size, evaluation and stability certificate."""
+    pretrained = name not in MODELS or MODELS[name].sha256 is not None
+    flow = load(name, pretrained=pretrained)
+    console.print_json(data=config_to_json(flow.config))
+    console.print(f"parameters: {sum(p.numel() for p in flow.parameters()):,}")
+    if not pretrained:
+        console.print("weights: none published; random ones have no certificate")
+        return
+    console.print(f"weights sha256: {content_hash(flow.state_dict())}")
+    if evaluation := read_evaluation(_folder(name)):
+        console.print_json(data=evaluation)
+    print(flow.certify().table())
+
+
+@app.command()
+def encode(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File for the latents.")],
+    model: ModelOption = DEFAULT_MODEL,
+    resize: Resize = False,
+    pad: Pad = False,
+    original_size: Original = False,
+    batch_size: Batch = 64,
+) -> None:
+    """Encode image files into exact latents."""
+    flow, fit = load(model), _fit(resize, pad, original_size)
+    read = [read_image(path, flow, fit) for path in track(images, "reading", console=console)]
+    for path, (_, fitted) in zip(images, read, strict=True):
+        console.print(f"{path}: {fitted.changes}", soft_wrap=True, highlight=False)
+    pixels = [image for image, _ in read]
+    latents = _in_batches([tuple(image.shape) for image in pixels], batch_size, "encoding",
+                          lambda chosen: flow.encode(torch.stack([pixels[i] for i in chosen])))
+    sha256 = content_hash(flow.state_dict())
+    LatentFile(model, sha256, [fitted for _, fitted in read], latents).save(output)
+    console.print(f"{len(read)} images encoded, each verified to come back exactly: {output}")
+
+
+@app.command()
+def decode(
+    latents: Annotated[Path, typer.Argument(help="File of `flowzoo encode`.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the PNG files.")],
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Default: the one that encoded.")
+    ] = None,
+    batch_size: Batch = 64,
+) -> None:
+    """Decode latents into the images that were encoded, as PNG files."""
+    file = LatentFile.load(latents)
+    flow = load(model or file.model)
+    file.check_model(content_hash(flow.state_dict()))
+    paths = [output / f"{name}.png" for name in _distinct([image.name for image in file.images])]
+    keys = [(image.size, z.dtype) for image, z in zip(file.images, file.latents, strict=True)]
+    decoded = _in_batches(
+        keys,
+        batch_size,
+        "decoding",
+        lambda chosen: flow.decode(
+            torch.stack([file.latents[i] for i in chosen]), file.images[chosen[0]].size
+        ),
+    )
+    for path, image, fitted in zip(paths, decoded, file.images, strict=True):
+        write_image(fitted.restore(image), path)
+    console.print(f"{len(paths)} images decoded into {output}/")
+
+
+@app.command()
+def sample(
+    name: ModelArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture of the grid.")] = Path(
+        "samples.png"
+    ),
+    count: Annotated[int, typer.Option("-n", "--count", help="Number of images.", min=1)] = 64,
+    temperature: Annotated[float, typer.Option(help="Standard deviation of latents.", min=0)] = 0.8,
+    size: Annotated[tuple[int, int] | None, typer.Option(help="Height and width.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the latents.")] = 0,
+    columns: Annotated[int, typer.Option(help="Images in a row.", min=1)] = 8,
+) -> None:
+    """Draw images and write them as one grid."""
+    generator = torch.Generator().manual_seed(seed)
+    images = load(name).sample(count, temperature=temperature, size=size, generator=generator)
+    write_grid(images, output, columns=min(columns, count))
+    console.print(f"{count} samples at temperature {temperature}: {output}")
+
+
+@app.command()
+def interpolate(
+    a: Annotated[Path, typer.Argument(metavar="A", help="Image file at one end.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Image file at the other end.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture of the row.")] = Path(
+        "interpolation.png"
+    ),
+    model: ModelOption = DEFAULT_MODEL,
+    steps: Annotated[int, typer.Option(help="Images, both ends included.", min=2)] = 8,
+    resize: Resize = False,
+    pad: Pad = False,
+    original_size: Original = False,
+) -> None:
+    """Interpolate between two image files in latent space."""
+    flow, fit = load(model), _fit(resize, pad, original_size)
+    ends = []
+    for path in (a, b):
+        image, fitted = read_image(path, flow, fit)
+        console.print(f"{path}: {fitted.changes}", soft_wrap=True, highlight=False)
+        ends.append(image[None])
+    write_grid(flow.interpolate(ends[0], ends[1], steps)[0], output, columns=steps)
+    console.print(f"{steps} images from {a} to {b}: {output}")
+
+
+@app.command()
+def evaluate(
+    name: ModelArgument,
+    data_dir: Annotated[Path, typer.Option(help="Folder of the data sets' raw files.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Default: eval.json beside the weights.")
+    ] = None,
+    n_samples: Annotated[int, typer.Option(help="Draws of the weighted bound.", min=1)] = 8,
+    batch_size: Batch = 250,
+    seed: Annotated[int, typer.Option(help="Seed of dequantization and samples.")] = 0,
+) -> None:
+    """Measure bits/dim, exactness and samples on the test split; write eval.json."""
+    data = _training("data")
+    from zoo.evaluation.evaluate import evaluate as run
+
+    folder = _folder(name)
+    flow, dataset = load(name), _dataset(name, folder)
+    images = data.load_images(dataset, data_dir, "test")
+    totals = {"likelihood": len(images), "exactness": len(images), "samples": 1000}
+    with Progress(console=console) as bars:
+        tasks = {task: bars.add_task(task, total=total) for task, total in totals.items()}
+        result = run(
+            flow,
+            images,
+            n_samples=n_samples,
+            n_drawn=totals["samples"],
+            batch_size=batch_size,
+            seed=seed,
+            progress=lambda task, count: bars.advance(tasks[task], count),
+        )
+    identity = {"sha256": content_hash(flow.state_dict()), "dataset": dataset, "split": "test"}
+    document = {**identity, **result}
+    path = output or folder / EVALUATION
+    write_json(path, document)
+    if output is None:
+        write_card(folder)
+    console.print_json(data=document)
+    console.print(f"written: {path}")
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True,
+                      "help_option_names": []}
+)
+def train(context: typer.Context) -> None:
+    """Train a flow: flowzoo train --config recipes/mnist/finc.yaml (--help for all options)."""
+    _training("cli").train(context.args)
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="Checkpoint of training.")],
+    name: Annotated[str, typer.Option(help="Name of the model.")],
+    recipe: Annotated[Path, typer.Option(help="Recipe that it was trained from.")],
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Raw files, for golden images of the data set.")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Parent folder.")] = Path(
+        "model_cards"
+    ),
+) -> None:
+    """Write a checkpoint's flow as a model folder: weights, config, golden tensors, recipe."""
+    folder = _training("export").export(checkpoint, name, recipe, output / name, data_dir)
+    console.print(f"{folder}/ written. Measure it: flowzoo evaluate local-dir:{folder} ...")
+
+
+@app.command()
+def demo(
+    name: ModelArgument = DEFAULT_MODEL,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for pictures.")] = Path(
+        "demo"
+    ),
+) -> None:
+    """Show a pretrained model at work, with no data and no network."""
+    from zoo.demo import demo as run
+
+    if failures := run(name, output, console):
+        raise FlowzooError(f"{failures} images did not come back.")
+
+
+def _version(show: bool) -> None:
+    if show:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Image normalizing flows with invertible convolutions, and their exact latents."""
+
+
+def _training(module: str) -> Any:
+    """A module of zoo.training, or one line on how to install what it needs."""
+    try:
+        return importlib.import_module(f"zoo.training.{module}")
+    except ImportError as error:
+        raise ConfigError(
+            f'this command needs {error.name}: pip install "flowzoo[train]".'
+        ) from error
+
+
+def _fit(resize: bool, pad: bool, original_size: bool) -> Fit:
+    if resize + pad + original_size > 1:
+        raise typer.BadParameter("choose one of --resize, --pad and --original-size.")
+    return "pad" if pad else "original" if original_size else "resize"
+
+
+def _folder(name: str) -> Path:
+    return Path(name.removeprefix("local-dir:")) if ":" in name else card_folder(name)
+
+
+def _dataset(name: str, folder: Path) -> str:
+    dataset = read_config(folder).get("dataset")
+    if not isinstance(dataset, str):
+        raise ConfigError(f"{folder}/config.json names no dataset to evaluate {name} on.")
+    return dataset
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Number those that occur more than once."""
+    twice = {name for name in names if names.count(name) > 1}
+    return [f"{name}_{i}" if name in twice else name for i, name in enumerate(names)]
+
+
+def _in_batches(
+    keys: list[Any], batch_size: int, task: str, run: Callable[[list[int]], Tensor]
+) -> list[Tensor]:
+    """Run on batches of indices with equal keys; results in the order of the keys."""
+    groups: dict[Any, list[int]] = {}
+    for i, key in enumerate(keys):
+        groups.setdefault(key, []).append(i)
+    batches = [
+        group[start : start + batch_size]
+        for group in groups.values()
+        for start in range(0, len(group), batch_size)
+    ]
+    results: dict[int, Tensor] = {}
+    for batch in track(batches, task, console=console):
+        results.update(zip(batch, run(batch), strict=True))
+    return [results[i] for i in range(len(keys))]
+
+
+if __name__ == "__main__":
+    main()

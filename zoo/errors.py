@@ -1,0 +1,37 @@
+"""Every error that flowzoo raises on purpose: one sentence on what was wrong, one on what to do."""
+
+
+class FlowzooError(Exception):
+    """Base of all errors of this package; the command line prints them on one line."""
+
+
+class ImageError(FlowzooError, ValueError):
+    """Images of a wrong dtype, shape, size or value range."""
+
+
+class LatentError(FlowzooError, ValueError):
+    """Latents of a wrong dtype, shape or length, with NaN, or of another model."""
+
+
+class ConfigError(FlowzooError, ValueError):
+    """A configuration that cannot be read or that describes no model."""
+
+
+class UnknownModelError(FlowzooError, ValueError):
+    """A model name that is not registered, or a source that is none of the known kinds."""
+
+
+class NotInvertibleError(FlowzooError, ValueError):
+    """A bijection without an inverse, or images that do not come back from their latents."""
+
+
+class NonFiniteError(FlowzooError, ValueError):
+    """NaN or infinity where a number was due."""
+
+
+class WeightsError(FlowzooError, OSError):
+    """Weights that are missing, truncated, tampered with, or of another model."""
+
+
+class DataError(FlowzooError, OSError):
+    """A data set whose files are missing or not the official ones."""

@@ -1,0 +1,163 @@
+"""Measure a flow on a test split: the content of eval.json."""
+
+import math
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo.flow import Flow
+
+PACKAGES = ("torch", "safetensors", "numpy")
+Progress = Callable[[str, int], None]
+
+
+@torch.no_grad()
+def evaluate(
+    flow: Flow,
+    images: Tensor,
+    *,
+    n_samples: int = 8,
+    n_drawn: int = 1000,
+    batch_size: int = 250,
+    seed: int = 0,
+    progress: Progress = lambda task, images: None,
+) -> dict[str, Any]:
+    """Likelihood, exactness, samples and speed of a flow.
+
+    Args:
+        flow: In eval mode.
+        images: The whole test split, uint8 (N, C, H, W).
+        n_samples: Dequantization draws of the importance-weighted bits/dim.
+        n_drawn: Number of samples drawn at temperature 1 to count the finite ones.
+        batch_size: Images at a time.
+        seed: Of the dequantization and of the samples.
+        progress: Called with the name of the task and the number of images just done.
+
+    Returns:
+        JSON types only.
+    """
+    single, weighted = _bits_per_dim(flow, images, n_samples, batch_size, seed, progress)
+    exact, float64, encode_s, decode_s = _exactness(flow, images, batch_size, progress)
+    finite, sample_s = _finite_samples(flow, n_drawn, batch_size, seed, progress)
+    certificate = flow.certify(images[:1000])
+    return {
+        "bits_per_dim": _mean(single),
+        "bits_per_dim_standard_error": _standard_error(single),
+        "bits_per_dim_weighted": _mean(weighted),
+        "bits_per_dim_weighted_standard_error": _standard_error(weighted),
+        "exact_share": exact / len(images),
+        "float64_share": float64 / len(images),
+        "round_trip_grey_levels": certificate.round_trip,
+        "largest_gain_bound": certificate.worst.gain_bound if certificate.worst else None,
+        "finite_sample_share": finite / n_drawn,
+        "parameters": sum(parameter.numel() for parameter in flow.parameters()),
+        "milliseconds_per_image": {
+            "encode": 1000 * encode_s / len(images),
+            "decode": 1000 * decode_s / len(images),
+            "sample": 1000 * sample_s / n_drawn,
+        },
+        "protocol": {
+            "images": len(images),
+            "dequantization": "uniform",
+            "draws": 1,
+            "draws_weighted": n_samples,
+            "samples_drawn": n_drawn,
+            "temperature": 1.0,
+            "batch_size": batch_size,
+            "seed": seed,
+        },
+        "versions": versions(flow),
+    }
+
+
+def versions(flow: Flow) -> dict[str, Any]:
+    """What the numbers were measured with."""
+    return {
+        "flowzoo": metadata.version("flowzoo"),
+        "commit": _commit(),
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in PACKAGES},
+        "device": flow.device.type,
+        "processor": platform.machine(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the clone that runs; None outside of one."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _batches(images: Tensor, size: int, task: str, progress: Progress) -> Iterator[Tensor]:
+    for batch in images.split(size):
+        yield batch
+        progress(task, len(batch))
+
+
+def _bits_per_dim(
+    flow: Flow, images: Tensor, n_samples: int, batch_size: int, seed: int, progress: Progress
+) -> tuple[Tensor, Tensor]:
+    """Bits/dim of each image (N,), from one draw and from the weighted bound with n_samples."""
+    generator = torch.Generator(flow.device).manual_seed(seed)
+    single, weighted = [], []
+    for batch in _batches(images, batch_size, "likelihood", progress):
+        draws = [
+            flow.log_prob(batch.to(flow.device), generator=generator).cpu()
+            for _ in range(n_samples)
+        ]
+        single.append(draws[0])
+        weighted.append(torch.stack(draws).logsumexp(0) - math.log(n_samples))
+    bits = images[0].numel() * math.log(2)
+    return -torch.cat(single) / bits, -torch.cat(weighted) / bits
+
+
+def _exactness(
+    flow: Flow, images: Tensor, batch_size: int, progress: Progress
+) -> tuple[int, int, float, float]:
+    """Number of images that come back and that needed float64; seconds to encode and decode."""
+    exact, float64, encode_s, decode_s = 0, 0, 0.0, 0.0
+    for batch in _batches(images, batch_size, "exactness", progress):
+        batch = batch.to(flow.device)
+        start = time.perf_counter()
+        z = flow.encode(batch)
+        middle = time.perf_counter()
+        back = flow.decode(z, (batch.shape[2], batch.shape[3]))
+        decode_s += time.perf_counter() - middle
+        encode_s += middle - start
+        exact += int((back == batch).flatten(1).all(1).sum())
+        float64 += len(batch) * (z.dtype == torch.float64)
+    return exact, float64, encode_s, decode_s
+
+
+def _finite_samples(
+    flow: Flow, count: int, batch_size: int, seed: int, progress: Progress
+) -> tuple[int, float]:
+    """Number of samples at temperature 1 that are finite, before any clipping; seconds."""
+    generator = torch.Generator(flow.device).manual_seed(seed)
+    dimensions = flow.config.channels * math.prod(flow.config.size)
+    finite, seconds = 0, 0.0
+    for batch in _batches(torch.empty(count, dimensions), batch_size, "samples", progress):
+        z = torch.randn(batch.shape, generator=generator, dtype=flow.dtype, device=flow.device)
+        start = time.perf_counter()
+        finite += int(flow.finite(*flow.inverse(z)).sum())
+        seconds += time.perf_counter() - start
+    return finite, seconds
+
+
+def _mean(values: Tensor) -> float:
+    return float(values.mean())
+
+
+def _standard_error(values: Tensor) -> float:
+    return float(values.std() / len(values) ** 0.5)

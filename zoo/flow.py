@@ -1,0 +1,310 @@
+"""A multi-scale normalizing flow of images: exact latents, density, samples."""
+
+import copy
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from zoo import exactness
+from zoo.bijections import Bijection, Center, Chain, Dequantize, Logit
+from zoo.bijections.cache import WeightCache
+from zoo.errors import ImageError, LatentError, NonFiniteError
+from zoo.images import check_images
+
+if TYPE_CHECKING:
+    from zoo.architectures.config import FlowConfig
+
+Size = tuple[int, int]
+
+
+class Flow(nn.Module):
+    """Images -> preprocessing -> levels of bijections -> latents, and back.
+
+    Latents are all factored-out parts of all levels, whitened by the learned priors and
+    flattened: z ~ N(0, I) of D = C * H * W numbers. The flow is fully convolutional, so every
+    method takes any H and W divisible by 2^levels, not only the size it was trained on.
+
+    Source: RealNVP (Dinh et al., 2017), section 3.6, for the multi-scale architecture.
+
+    Args:
+        config: What the flow was built from.
+        levels: One chain per level. All but the last end in a whitening split, whose second half
+            of the channels becomes latents; everything that leaves the last one does.
+    """
+
+    def __init__(self, config: "FlowConfig", levels: Sequence[Chain]) -> None:
+        super().__init__()
+        self.config = config
+        self.dequantize = Dequantize()
+        self.preprocess: Bijection = (
+            Logit(config.logit_alpha) if config.preprocessing == "logit" else Center()
+        )
+        self.blocks = nn.ModuleList(levels)
+        self._twin: WeightCache[Flow] = WeightCache(max_entries=1)
+
+    # The bijection of continuous images.
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map (B, C, H, W) in [0, 1] to latents (B, D) and log|det dz/dx| (B,) in float64."""
+        with torch.autocast(x.device.type, enabled=False):
+            x, log_det = self.preprocess(x)
+            total, latents = log_det.double(), []
+            for block in self.blocks:
+                x, log_det = block(x)
+                total = total + log_det
+                if block is not self.blocks[-1]:
+                    x, z = x.chunk(2, dim=1)
+                    latents.append(z)
+            return self.flatten([*latents, x]), total
+
+    def inverse(self, z: Tensor, size: Size | None = None) -> tuple[Tensor, Tensor]:
+        """Map latents (B, D) to (B, C, H, W) in [0, 1] and log|det dx/dz| (B,) in float64."""
+        with torch.autocast(z.device.type, enabled=False):
+            *latents, x = self.levels(z, size)
+            total = torch.zeros(len(z), dtype=torch.float64, device=z.device)
+            for block in reversed(self.blocks):
+                if block is not self.blocks[-1]:
+                    x = torch.cat([x, latents.pop()], dim=1)
+                x, log_det = block.inverse(x)
+                total = total + log_det
+            x, log_det = self.preprocess.inverse(x)
+            return x, total + log_det
+
+    # Exact latents.
+
+    @torch.no_grad()
+    def encode(self, images: Tensor, *, exact: bool = True) -> Tensor:
+        """Encode images so that `decode` gives back the same images, bit for bit.
+
+        Encodes bin centres (x + 1/2) / 256 and verifies the round trip, with a margin for
+        decoding in other batch sizes and on other machines. Where float32 falls short the batch
+        is encoded in float64, and the latents are float64.
+
+        Args:
+            images: uint8 (B, C, H, W), H and W divisible by 2^levels.
+            exact: False skips the verification.
+
+        Returns:
+            (B, D), standard normal under the model; see `levels` for the order.
+
+        Raises:
+            ImageError: For anything but such images.
+            NotInvertibleError: If float64 is not enough either; names the images and the layer.
+        """
+        self._check(images)
+        return exactness.encode(self, images) if exact else self.encode_centres(images)
+
+    @torch.no_grad()
+    def decode(self, z: Tensor, size: Size | None = None) -> Tensor:
+        """Decode latents (B, D) to uint8 images (B, C, H, W).
+
+        float64 latents are decoded in float64.
+
+        Args:
+            z: From `encode`, or any float32 or float64 latents.
+            size: (H, W); needed for latents of another size than the training images.
+
+        Raises:
+            LatentError: For a wrong dtype, shape or length, and for NaN or infinity.
+        """
+        if not isinstance(z, Tensor) or z.dtype not in (torch.float32, torch.float64):
+            kind = z.dtype if isinstance(z, Tensor) else type(z).__name__
+            raise LatentError(f"latents must be float32 or float64 (B, D) tensors; got {kind}.")
+        if not z.isfinite().all():
+            raise LatentError("latents hold NaN or infinity; decode needs finite numbers.")
+        dtype = torch.promote_types(z.dtype, self.dtype)
+        x, _ = self.at(dtype).inverse(z.to(dtype), size)
+        return self._to_images(x)
+
+    def encode_centres(self, images: Tensor) -> Tensor:
+        """Latents (B, D) of the bin centres, unverified, in the flow's dtype."""
+        x, _ = self.dequantize(images, noise=0.5, dtype=self.dtype)
+        return self(x)[0]
+
+    # Density.
+
+    def log_prob(
+        self, images: Tensor, *, n_samples: int = 1, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Log-likelihood of 8-bit images in nats, (B,) float64, by uniform dequantization.
+
+        One draw gives an unbiased estimate of a lower bound; n_samples=k gives the
+        importance-weighted bound log(1/k sum_i p(x + u_i)), tighter with every k.
+
+        Source: Theis et al., 2016, section 3.1; Burda et al., 2016, for the weighted bound.
+
+        Raises:
+            ImageError: For anything but uint8 images of a fitting shape.
+            NonFiniteError: If a likelihood is NaN or infinite; names the images.
+        """
+        self._check(images)
+        draws = [self._log_prob_of_draw(images, generator) for _ in range(n_samples)]
+        log_prob = torch.stack(draws).logsumexp(0) - math.log(n_samples)
+        finite = log_prob.detach().isfinite()
+        if not finite.all():
+            bad = (~finite).nonzero().flatten().tolist()
+            raise NonFiniteError(
+                f"log_prob is not finite for {len(bad)} of {len(images)} images, the first at "
+                f"index {bad[0]}. The weights have diverged: load an earlier checkpoint."
+            )
+        return log_prob
+
+    def bits_per_dim(
+        self, images: Tensor, *, n_samples: int = 1, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """-log_prob / (D ln 2) of 8-bit images, (B,) float64; arguments as for `log_prob`."""
+        log_prob = self.log_prob(images, n_samples=n_samples, generator=generator)
+        return -log_prob / (images[0].numel() * math.log(2))
+
+    def _log_prob_of_draw(self, images: Tensor, generator: torch.Generator | None) -> Tensor:
+        x, log_volume = self.dequantize(images, dtype=self.dtype, generator=generator)
+        z, log_det = self(x)
+        log_normal = -0.5 * (z.double().square() + math.log(2 * math.pi)).sum(1)
+        return log_normal + log_det + log_volume
+
+    # Samples.
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int = 1,
+        *,
+        temperature: float = 1.0,
+        size: Size | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw n images, uint8 (n, C, H, W), from latents of standard deviation `temperature`.
+
+        Raises:
+            NonFiniteError: If a sample is NaN or infinite, rather than hiding it.
+        """
+        height, width = self._check_size(size or self.config.size)
+        shape = (n, self.config.channels * height * width)
+        z = torch.randn(shape, generator=generator, dtype=self.dtype, device=self.device)
+        x, log_det = self.inverse(z * temperature, (height, width))
+        finite = self.finite(x, log_det)
+        if not finite.all():
+            raise NonFiniteError(
+                f"{int((~finite).sum())} of {n} samples are not finite. "
+                "Lower the temperature, or sample in float64: flow.double().sample(...)."
+            )
+        return self._to_images(x)
+
+    @staticmethod
+    def finite(x: Tensor, log_det: Tensor) -> Tensor:
+        """Which images of `inverse` are finite, (B,) bool, from both of its results.
+
+        The sigmoid of a logit flow turns infinities into black and white; its log_det does not.
+        """
+        return x.isfinite().flatten(1).all(1) & log_det.isfinite()
+
+    @torch.no_grad()
+    def interpolate(self, a: Tensor, b: Tensor, steps: int = 8) -> Tensor:
+        """Images along the great circle between the latents of a and b; the ends are exact.
+
+        Args:
+            a: uint8 (B, C, H, W).
+            b: Like a.
+            steps: Number of images per pair, both ends included; at least 2.
+
+        Returns:
+            uint8 (B, steps, C, H, W).
+        """
+        if a.shape != b.shape:
+            raise ImageError(f"a and b must have one shape; got {tuple(a.shape)}, {tuple(b.shape)}.")
+        if steps < 2:
+            raise ValueError(f"steps counts both ends, so it must be at least 2; got {steps}.")
+        z = self.encode(torch.cat([a, b])).double()
+        path = _great_circle(*z.chunk(2), steps)  # (B, steps, D)
+        images = self.decode(path.flatten(0, 1), (a.shape[2], a.shape[3]))
+        return images.unflatten(0, (len(a), steps))
+
+    # The parts of a latent.
+
+    def level_shapes(self, size: Size | None = None) -> list[tuple[int, int, int]]:
+        """(C_l, H_l, W_l) of each part of the latents, for images of (H, W) = size."""
+        height, width = self._check_size(size or self.config.size)
+        channels, shapes = self.config.channels, []
+        for _ in range(len(self.blocks) - 1):
+            channels, height, width = 2 * channels, height // 2, width // 2
+            shapes.append((channels, height, width))
+        return [*shapes, (4 * channels, height // 2, width // 2)]
+
+    def levels(self, z: Tensor, size: Size | None = None) -> list[Tensor]:
+        """Views (B, C_l, H_l, W_l) of flat latents (B, D): finest first, coarse last."""
+        shapes = self.level_shapes(size)
+        lengths = [math.prod(shape) for shape in shapes]
+        if z.dim() != 2 or z.shape[1] != sum(lengths):
+            height, width = size or self.config.size
+            raise LatentError(
+                f"latents of {height} x {width} images are of shape (B, {sum(lengths)}); "
+                f"got {tuple(z.shape)}. For another size pass size=(H, W)."
+            )
+        parts = z.split(lengths, dim=1)
+        return [part.unflatten(1, shape) for part, shape in zip(parts, shapes, strict=True)]
+
+    @staticmethod
+    def flatten(levels: Sequence[Tensor]) -> Tensor:
+        """Inverse of `levels`: (B, C_l, H_l, W_l) parts to flat latents (B, D)."""
+        return torch.cat([level.flatten(1) for level in levels], dim=1)
+
+    # What the flow is.
+
+    def certify(self, images: Tensor | None = None) -> exactness.Certificate:
+        """Gain bound of every convolution, and the measured round trip.
+
+        Args:
+            images: uint8 images to measure on; by default patterns and noise.
+        """
+        return exactness.certify(self, images)
+
+    def named_bijections(self) -> Iterator[tuple[str, Bijection]]:
+        """Name and layer of every bijection that is not a chain of others, first to last."""
+        for name, module in self.named_modules():
+            if isinstance(module, Bijection) and not isinstance(module, Chain):
+                yield name, module
+
+    @property
+    def divisor(self) -> int:
+        """What H and W must be divisible by: 2^levels."""
+        return 2 ** len(self.blocks)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the weights."""
+        return next(self.parameters()).dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def at(self, dtype: torch.dtype) -> "Flow":
+        """This flow, or a copy of it in another dtype that is kept until the weights change."""
+        if dtype == self.dtype:
+            return self
+        weights = [*self.parameters(), *self.buffers()]
+        return self._twin.get(dtype, weights, lambda: copy.deepcopy(self).to(dtype).eval())
+
+    def _check(self, images: Tensor) -> None:
+        check_images(images, self.config.channels, self.divisor)
+
+    def _check_size(self, size: Size) -> Size:
+        if any(side < 1 or side % self.divisor for side in size):
+            raise ImageError(f"size must be (H, W) divisible by {self.divisor}; got {size}.")
+        return size
+
+    def _to_images(self, x: Tensor) -> Tensor:
+        return self.dequantize.inverse(x)[0].to(torch.uint8)
+
+
+def _great_circle(a: Tensor, b: Tensor, steps: int) -> Tensor:
+    """(B, D) and (B, D) -> (B, steps, D), spherical interpolation (Shoemake, 1985)."""
+    t = torch.linspace(0, 1, steps, dtype=a.dtype, device=a.device)[:, None]
+    cosine = torch.cosine_similarity(a, b, dim=1).clamp(-1, 1)
+    angle = cosine.acos().clamp(1e-4, math.pi - 1e-4)[:, None, None]  # (B, 1, 1)
+    a, b = a[:, None], b[:, None]
+    return (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / angle.sin()

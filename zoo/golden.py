@@ -1,0 +1,65 @@
+"""Golden tensors: images with their latents and likelihoods, to recognise a model by."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from zoo.errors import WeightsError
+from zoo.exactness import hard_images
+from zoo.files import write_atomically
+from zoo.flow import Flow
+
+GOLDEN = "golden.safetensors"
+
+
+@dataclass(frozen=True)
+class Golden:
+    """What a flow must reproduce.
+
+    Attributes:
+        images: uint8 (N, C, H, W): some of the data set's test images, if they may be
+            redistributed, then patterns and noise.
+        latents: (N, D) float64.
+        log_density: (N,) float64, of the bin centres under the continuous flow.
+        natural: Number of images that are of the data set.
+    """
+
+    images: Tensor
+    latents: Tensor
+    log_density: Tensor
+    natural: int
+
+    def save(self, folder: Path) -> None:
+        """Write golden.safetensors, atomically."""
+        natural = torch.tensor(self.natural)
+        write_atomically(folder / GOLDEN, save({**vars(self), "natural": natural}))
+
+    @classmethod
+    def load(cls, folder: Path) -> "Golden":
+        """Read golden.safetensors."""
+        path = folder / GOLDEN
+        if not path.is_file():
+            raise WeightsError(f"there is no {GOLDEN} in {folder}. Get the file again.")
+        tensors = load_file(path)
+        return cls(**{**tensors, "natural": int(tensors["natural"])})  # type: ignore[arg-type]
+
+
+@torch.no_grad()
+def make_golden(flow: Flow, natural: Tensor | None = None) -> Golden:
+    """Golden tensors of a flow, from images of its data set (N, C, H, W) and hard ones."""
+    hard = hard_images(flow.config.channels, flow.config.size, noise=2)
+    images = hard if natural is None else torch.cat([natural, hard])
+    return Golden(images, *density(flow, images), 0 if natural is None else len(natural))
+
+
+@torch.no_grad()
+def density(flow: Flow, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Latents (N, D) and log-density (N,) of the bin centres, in float64."""
+    model = flow.at(torch.float64)
+    x, log_volume = model.dequantize(images, noise=0.5, dtype=torch.float64)
+    z, log_det = model(x)
+    log_normal = torch.distributions.Normal(0, 1).log_prob(z).sum(1)
+    return z, log_normal + log_det + log_volume

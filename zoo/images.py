@@ -1,0 +1,37 @@
+"""The check that every method taking images makes first."""
+
+import torch
+from torch import Tensor
+
+from zoo.errors import ImageError
+
+
+def check_images(images: Tensor, channels: int, divisor: int) -> None:
+    """Raise ImageError unless images are uint8 (B, channels, H, W), H and W multiples of divisor."""
+    right = (
+        isinstance(images, Tensor)
+        and images.dtype == torch.uint8
+        and images.dim() == 4
+        and images.shape[1] == channels
+        and all(side > 0 and side % divisor == 0 for side in images.shape[2:])
+    )
+    if right:
+        return
+    wanted = f"uint8 of shape (B, {channels}, H, W) with H and W divisible by {divisor}"
+    raise ImageError(f"images must be {wanted}; got {_describe(images)}.{_advice(images)}")
+
+
+def _describe(images: object) -> str:
+    if not isinstance(images, Tensor):
+        return type(images).__name__
+    return f"{str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}"
+
+
+def _advice(images: object) -> str:
+    if not isinstance(images, Tensor):
+        return " For a PIL image: torchvision.transforms.functional.pil_to_tensor(image)[None]."
+    if images.is_floating_point():
+        return " For floats in [0, 1]: (x * 255).round().to(torch.uint8)."
+    if images.dim() == 3:
+        return " For one image: images[None]."
+    return ""

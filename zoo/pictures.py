@@ -1,0 +1,143 @@
+"""Image files to uint8 tensors that fit a flow, and back."""
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+from torch.nn import functional as F
+
+from zoo.errors import ImageError
+from zoo.flow import Flow, Size
+
+Fit = Literal["resize", "pad", "original"]
+MODES = {1: "L", 3: "RGB"}
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """How an image file was made to fit a flow.
+
+    Attributes:
+        name: File name without its ending.
+        original_size: (H, W) of the file.
+        size: (H, W) that was encoded.
+        offset: (top, left) of the original in a padded image; None if not padded.
+        changes: What was done, for people.
+    """
+
+    name: str
+    original_size: Size
+    size: Size
+    offset: tuple[int, int] | None
+    changes: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        pairs = {name: tuple(v) for name, v in values.items() if isinstance(v, list)}
+        return cls(**{**values, **pairs})
+
+    def restore(self, image: Tensor) -> Tensor:
+        """Remove the padding of a decoded (C, H, W) image."""
+        if self.offset is None:
+            return image
+        (top, left), (height, width) = self.offset, self.original_size
+        return image[:, top : top + height, left : left + width]
+
+
+def read_image(path: Path, flow: Flow, fit: Fit) -> tuple[Tensor, Fitted]:
+    """Read any image file that Pillow reads as uint8 (C, H, W) that the flow accepts.
+
+    Args:
+        path: The file.
+        flow: Says how many channels and which sizes.
+        fit: What to do with another size than the flow's: "resize" to it, "pad" with black to
+            the next size that the flow accepts, or keep the "original" size if it is divisible.
+
+    Raises:
+        ImageError: If the file is no image, or its original size does not fit.
+    """
+    channels = flow.config.channels
+    if channels not in MODES:
+        raise ImageError(f"the model has {channels} channels; image files have 1 or 3.")
+    picture, mode = _open(path, MODES[channels])
+    original = (picture.height, picture.width)
+    changes = [] if mode == picture.mode else [f"{mode} to {picture.mode}"]
+    size, offset = _fitted_size(original, flow, fit, path)
+    if fit == "resize" and size != original:
+        picture = picture.resize((size[1], size[0]), Image.Resampling.LANCZOS)
+        changes.append(f"resized {_times(original)} to {_times(size)}")
+    image = torch.from_numpy(np.array(picture)).view(*_hw(picture), channels).permute(2, 0, 1)
+    if offset is not None:
+        top, left = offset
+        height, width = original
+        image = F.pad(image, (left, size[1] - width - left, top, size[0] - height - top))
+        changes.append(f"padded {_times(original)} to {_times(size)}")
+    description = ", ".join(changes) or "as it is"
+    return image.contiguous(), Fitted(path.stem, original, size, offset, description)
+
+
+def write_image(image: Tensor, path: Path) -> None:
+    """Write a uint8 (C, H, W) image; the ending chooses the format, PNG is lossless."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    planes = image.cpu().permute(1, 2, 0).squeeze(2).numpy()
+    Image.fromarray(planes).save(path)
+
+
+def write_grid(images: Tensor, path: Path, columns: int, scale: int = 2, gap: int = 1) -> None:
+    """Write uint8 (N, C, H, W) images as one picture of rows of `columns`, enlarged."""
+    images = images.cpu()
+    missing = -len(images) % columns
+    images = torch.cat([images, images.new_zeros(missing, *images.shape[1:])])
+    images = images.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+    images = F.pad(images, (gap, gap, gap, gap), value=96)
+    rows = [torch.cat(list(row), dim=2) for row in images.split(columns)]
+    write_image(torch.cat(rows, dim=1), path)
+
+
+def _open(path: Path, mode: str) -> tuple[Image.Image, str]:
+    """The image in the mode, and the mode that the file has."""
+    try:
+        with Image.open(path) as picture:
+            return picture.convert(mode), picture.mode
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise ImageError(f"{path} cannot be read as an image: {error}") from error
+
+
+def _fitted_size(
+    original: Size, flow: Flow, fit: Fit, path: Path
+) -> tuple[Size, tuple[int, int] | None]:
+    """The size to encode, and the offset of the original in it if it is padded."""
+    target = flow.config.size
+    if fit == "resize" or original == target:
+        return target, None
+    if fit == "pad":
+        smaller = original[0] <= target[0] and original[1] <= target[1]
+        size = target if smaller else _round_up(original, flow.divisor)
+        return size, ((size[0] - original[0]) // 2, (size[1] - original[1]) // 2)
+    if any(side % flow.divisor for side in original):
+        raise ImageError(
+            f"{path} is {_times(original)}; at its original size the model needs sides divisible "
+            f"by {flow.divisor}. Use --pad or --resize."
+        )
+    return original, None
+
+
+def _round_up(size: Size, divisor: int) -> Size:
+    height, width = (math.ceil(side / divisor) * divisor for side in size)
+    return height, width
+
+
+def _hw(picture: Image.Image) -> Size:
+    return picture.height, picture.width
+
+
+def _times(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"

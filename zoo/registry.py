@@ -1,0 +1,118 @@
+"""Names of models, and how a name or another source becomes a flow."""
+
+import fnmatch
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.architectures import build, find_architecture
+from zoo.errors import UnknownModelError, WeightsError
+from zoo.flow import Flow
+from zoo.suggest import suggest
+from zoo.weights import load_folder
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of the zoo.
+
+    Attributes:
+        name: `<architecture>_<dataset>`.
+        architecture: Name of its architecture.
+        preset: Name of its configuration there.
+        dataset: What it is trained on.
+        sha256: Content hash of its published weights; None if there are none yet.
+    """
+
+    name: str
+    architecture: str
+    preset: str
+    dataset: str
+    sha256: str | None = None
+
+
+def _unique(models: Iterable[Model]) -> dict[str, Model]:
+    table: dict[str, Model] = {}
+    for model in models:
+        if model.name in table:
+            raise ValueError(f"two models are named {model.name!r}")
+        table[model.name] = model
+    return table
+
+
+MODELS = _unique(
+    (
+        Model("cinc_cifar10", "cinc", "compact_cifar10", "cifar10"),
+        Model("cinc_fashion_mnist", "cinc", "compact_mnist", "fashion_mnist"),
+        Model("cinc_mnist", "cinc", "compact_mnist", "mnist"),
+        Model("cinc_quad_cifar10", "cinc_quad", "compact_cifar10", "cifar10"),
+        Model("cinc_quad_fashion_mnist", "cinc_quad", "compact_mnist", "fashion_mnist"),
+        Model("cinc_quad_mnist", "cinc_quad", "compact_mnist", "mnist"),
+        Model("finc_cifar10", "finc", "compact_cifar10", "cifar10"),
+        Model("finc_fashion_mnist", "finc", "compact_mnist", "fashion_mnist"),
+        Model("finc_mnist", "finc", "compact_mnist", "mnist"),
+        Model("glow_cifar10", "glow", "compact_cifar10", "cifar10"),
+        Model("glow_fashion_mnist", "glow", "compact_mnist", "fashion_mnist"),
+        Model("glow_mnist", "glow", "compact_mnist", "mnist"),
+    )
+)
+
+
+def list_models(pattern: str = "*", *, pretrained: bool = False) -> list[str]:
+    """Names of the models that match a shell pattern, sorted.
+
+    Args:
+        pattern: For example "finc_*".
+        pretrained: Only those with published weights.
+    """
+    names = fnmatch.filter(sorted(MODELS), pattern)
+    return [name for name in names if MODELS[name].sha256 or not pretrained]
+
+
+def load(source: str, *, pretrained: bool = True) -> Flow:
+    """Load a flow in eval mode.
+
+    Args:
+        source: A name of `list_models()`, or "local-dir:PATH", a folder with config.json and
+            model.safetensors as `flowzoo export` writes it.
+        pretrained: False builds the named model with random weights.
+
+    Raises:
+        UnknownModelError: For a name that is not registered, or a path without a scheme.
+        WeightsError: If no weights are published, or they are missing, damaged or tampered with.
+    """
+    scheme, _, rest = source.partition(":")
+    if rest and scheme == "local-dir":
+        return load_folder(Path(rest).expanduser())
+    model = find_model(source)
+    if not pretrained:
+        architecture = find_architecture(model.architecture)
+        return build(architecture.preset(model.preset)).eval()
+    if model.sha256 is None:
+        available = ", ".join(list_models(pretrained=True))
+        raise WeightsError(
+            f"no weights of {source} are published yet. Pretrained are: {available}. "
+            "pretrained=False builds it with random weights."
+        )
+    return load_folder(card_folder(source), sha256=model.sha256)
+
+
+def find_model(name: str) -> Model:
+    """The registered model of this name, or an UnknownModelError that says what to do."""
+    if name in MODELS:
+        return MODELS[name]
+    if any(mark in name for mark in "/\\:.~"):
+        raise UnknownModelError(
+            f"{name!r} is no model name. For a folder write local-dir:PATH; "
+            "zoo.list_models() lists the names."
+        )
+    raise UnknownModelError(
+        f"no model {name!r}.{suggest(name, MODELS)} zoo.list_models() lists all {len(MODELS)}."
+    )
+
+
+def card_folder(name: str) -> Path:
+    """Folder of a model's card and weights: in the installed package, or in the clone."""
+    package = Path(__file__).parent
+    installed = package / "model_cards" / name
+    return installed if installed.is_dir() else package.parent / "model_cards" / name

@@ -1,0 +1,55 @@
+"""What happens beside training: averaged weights, and pictures to look at."""
+
+from pathlib import Path
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
+from torchvision.utils import save_image
+
+from zoo.errors import NonFiniteError
+from zoo.training.module import FlowModule
+
+
+class EMA(EMAWeightAveraging):
+    """Exponential moving average of the parameters; validated, checkpointed and exported.
+
+    Buffers (permutations, signs, ActNorm's flag) are copied, never averaged.
+
+    Args:
+        decay: Share of the old average kept at each step.
+    """
+
+    def __init__(self, decay: float = 0.999) -> None:
+        super().__init__(use_buffers=False, decay=decay)
+
+
+class Pictures(Callback):
+    """Write samples and reconstructions as PNG grids after every validation.
+
+    Args:
+        count: Number of images in a grid.
+        temperature: Standard deviation of the sampled latents.
+    """
+
+    def __init__(self, count: int = 64, temperature: float = 0.8) -> None:
+        self.count, self.temperature = count, temperature
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        if trainer.sanity_checking or not trainer.is_global_zero:
+            return
+        assert isinstance(module, FlowModule)
+        flow, folder = module.flow, Path(trainer.log_dir or trainer.default_root_dir) / "pictures"
+        folder.mkdir(parents=True, exist_ok=True)
+        step = f"{trainer.global_step:07d}"
+        generator = torch.Generator(flow.device).manual_seed(0)
+        try:
+            samples = flow.sample(self.count, temperature=self.temperature, generator=generator)
+        except NonFiniteError as error:
+            L.pytorch.utilities.rank_zero_warn(str(error))
+        else:
+            save_image(samples / 255, folder / f"{step}_samples.png")
+        images = trainer.datamodule.val.images[: self.count].to(flow.device)  # type: ignore[attr-defined]
+        back = flow.decode(flow.encode(images, exact=False), (images.shape[2], images.shape[3]))
+        pairs = torch.stack([images, back], dim=1).flatten(0, 1)
+        save_image(pairs / 255, folder / f"{step}_reconstructions.png")

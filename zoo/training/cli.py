@@ -1,0 +1,57 @@
+"""`flowzoo train`: LightningCLI with the standard callbacks of a flow."""
+
+from typing import Any
+
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+
+from zoo.errors import ConfigError
+from zoo.registry import load
+from zoo.training.callbacks import EMA, Pictures
+from zoo.training.data import ImageData
+from zoo.training.module import FlowModule
+
+
+class FlowCLI(LightningCLI):
+    """Adds checkpoints, averaged weights, pictures and --init_from to the ordinary options."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(EMA, "ema")
+        parser.add_lightning_class_args(Pictures, "pictures")
+        parser.add_lightning_class_args(LearningRateMonitor, "lr_monitor")
+        parser.set_defaults(
+            {
+                "checkpoint.monitor": "val/bits_per_dim",
+                "checkpoint.filename": "{step}",
+                "checkpoint.save_last": True,
+                "seed_everything": 0,
+            }
+        )
+        parser.add_argument("--init_from", type=str | None, default=None, help="model to fine-tune")
+
+    def before_fit(self) -> None:
+        source = self.config["fit"]["init_from"]
+        if source is None:
+            return
+        if self.config["fit"].get("ckpt_path"):
+            raise ConfigError("--init_from starts anew and --ckpt_path resumes; pass one of them.")
+        flow = load(source)
+        if flow.config != self.model.flow.config:
+            raise ConfigError(
+                f"{source} is another flow than the recipe's: {flow.config} against "
+                f"{self.model.flow.config}. Change the recipe's model section."
+            )
+        self.model.flow.load_state_dict(flow.state_dict())
+
+
+def train(arguments: list[str]) -> None:
+    """Train as the arguments say; the same ones as `python -m lightning` with `fit`."""
+    defaults: dict[str, Any] = {"callbacks": [RichProgressBar()], "accelerator": "auto"}
+    FlowCLI(
+        FlowModule,
+        ImageData,
+        args=["fit", *arguments],
+        trainer_defaults=defaults,
+        save_config_kwargs={"overwrite": True},
+    )

@@ -1,0 +1,63 @@
+"""A checkpoint's flow as a model's folder."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zoo.architectures import build, config_from_json
+from zoo.cards import write_card
+from zoo.errors import WeightsError
+from zoo.files import write_atomically
+from zoo.flow import Flow
+from zoo.golden import make_golden
+from zoo.training.data import load_images
+from zoo.weights import save_folder
+
+# Data sets whose images may be redistributed, with their licence on the card.
+FREE_DATASETS = ("mnist", "fashion_mnist", "digits")
+GOLDEN_IMAGES = 16
+
+
+def load_checkpoint(path: Path) -> tuple[Flow, dict[str, Any]]:
+    """The flow of a training checkpoint, in eval mode, with averaged weights if it has them."""
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        config = config_from_json(checkpoint["flow_config"])
+    except Exception as error:
+        raise WeightsError(f"{path} is not a checkpoint of flowzoo train: {error}") from error
+    flow = build(config)
+    prefix = "flow."
+    state = {
+        name.removeprefix(prefix): value
+        for name, value in checkpoint["state_dict"].items()
+        if name.startswith(prefix)
+    }
+    flow.load_state_dict(state)
+    return flow.eval(), checkpoint
+
+
+def export(
+    checkpoint: Path, name: str, recipe: Path, folder: Path, data_dir: Path | None = None
+) -> Path:
+    """Write config.json, model.safetensors, golden.safetensors, recipe.yaml and README.md.
+
+    Args:
+        checkpoint: File of `flowzoo train`.
+        name: Of the model.
+        recipe: What it was trained from.
+        folder: Created if missing.
+        data_dir: Raw files; the golden tensors then hold test images of the data set, if its
+            licence lets them be passed on.
+    """
+    flow, saved = load_checkpoint(checkpoint)
+    dataset = saved["datamodule_hyper_parameters"]["name"]
+    natural = None
+    if data_dir is not None and dataset in FREE_DATASETS:
+        natural = load_images(dataset, data_dir, "test")[:GOLDEN_IMAGES]
+    about = {"name": name, "dataset": dataset, "step": saved["global_step"]}
+    save_folder(flow, folder, about)
+    make_golden(flow, natural).save(folder)
+    write_atomically(folder / "recipe.yaml", recipe.read_bytes())
+    write_card(folder)
+    return folder

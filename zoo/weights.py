@@ -1,0 +1,116 @@
+"""Weights on disk: safetensors and config.json, saved atomically, loaded strictly."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from zoo.architectures import build, config_from_json, config_to_json
+from zoo.errors import ConfigError, WeightsError
+from zoo.files import write_atomically, write_json
+from zoo.flow import Flow
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+
+
+def content_hash(tensors: Mapping[str, Tensor]) -> str:
+    """sha256 over the sorted names, dtypes, shapes and bytes of the tensors."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def save_folder(flow: Flow, folder: Path, about: Mapping[str, Any] | None = None) -> str:
+    """Write config.json and model.safetensors; return the content hash.
+
+    Args:
+        flow: The flow; its weights are saved as they are.
+        folder: Created if missing.
+        about: Further entries of config.json, such as name and dataset.
+    """
+    tensors = {name: tensor.contiguous() for name, tensor in flow.state_dict().items()}
+    sha256 = content_hash(tensors)
+    write_atomically(folder / WEIGHTS, save(tensors))
+    document = {**config_to_json(flow.config), **(about or {}), "sha256": sha256}
+    write_json(folder / CONFIG, document)
+    return sha256
+
+
+def load_folder(folder: Path, *, sha256: str | None = None) -> Flow:
+    """Load a flow in eval mode from a folder of `save_folder`.
+
+    Args:
+        folder: Holds config.json and model.safetensors.
+        sha256: Content hash that the weights must have besides the one in config.json.
+
+    Raises:
+        WeightsError: If a file is missing or damaged, or the weights are not the ones announced.
+        ConfigError: If config.json describes no model of this version.
+    """
+    document = read_config(folder)
+    tensors = _read_weights(folder / WEIGHTS)
+    found = content_hash(tensors)
+    for expected in (document.get("sha256"), sha256):
+        if expected is not None and found != expected:
+            raise WeightsError(
+                f"{folder / WEIGHTS} does not hold the announced weights: their hash is "
+                f"{found[:12]}…, announced is {expected[:12]}…. Get the files again."
+            )
+    # On the meta device nothing is initialised only to be replaced, and no random number is used.
+    with torch.device("meta"):
+        flow = build(config_from_json(document))
+    _check_tensors(tensors, flow.state_dict(), folder / WEIGHTS)
+    flow.load_state_dict(tensors, strict=True, assign=True)
+    return flow.eval()
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The content of config.json."""
+    path = folder / CONFIG
+    try:
+        document = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise WeightsError(f"there is no {CONFIG} in {folder}; it is not a model's folder.") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}. Get the file again.") from error
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path} does not hold a JSON object. Get the file again.")
+    return document
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except FileNotFoundError as error:
+        raise WeightsError(f"there is no {path.name} in {path.parent}. Get the file again.") from error
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{path} is damaged ({error}). Get the file again.") from error
+
+
+def _check_tensors(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path: Path) -> None:
+    """Raise WeightsError unless names, shapes and dtypes are the same."""
+    for problem, names in (
+        ("lacks", sorted(set(wanted) - set(found))),
+        ("has unexpected", sorted(set(found) - set(wanted))),
+    ):
+        if names:
+            raise WeightsError(
+                f"{path} {problem} {len(names)} tensors, such as {names[0]}. "
+                "It belongs to another model or version."
+            )
+    for name, tensor in wanted.items():
+        if (tensor.shape, tensor.dtype) != (found[name].shape, found[name].dtype):
+            raise WeightsError(
+                f"{path}: {name} is {found[name].dtype} {tuple(found[name].shape)}, the model's "
+                f"is {tensor.dtype} {tuple(tensor.shape)}. It belongs to another model or version."
+            )
