@@ -1,8 +1,6 @@
 """`flowzoo train`: LightningCLI with the standard callbacks of a flow."""
 
-from typing import Any
-
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from zoo.errors import ConfigError
@@ -47,11 +45,9 @@ class FlowCLI(LightningCLI):
 
 def train(arguments: list[str]) -> None:
     """Train as the arguments say; the same ones as `python -m lightning` with `fit`."""
-    defaults: dict[str, Any] = {"callbacks": [RichProgressBar()], "accelerator": "auto"}
     FlowCLI(
         FlowModule,
         ImageData,
         args=["fit", *arguments],
-        trainer_defaults=defaults,
         save_config_kwargs={"overwrite": True},
     )

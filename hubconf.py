@@ -1,0 +1,297 @@
+"""torch.hub entrypoints: one for each architecture and one for each model of the zoo.
+
+    torch.hub.load("OWNER/flowzoo:v0.1.0", "finc_mnist", pretrained=True, trust_repo=True)
+
+Every entrypoint returns a `zoo.Flow` in eval mode. Nothing is imported before one is called.
+"""
+
+dependencies = ["torch", "safetensors", "huggingface_hub", "numpy", "PIL"]
+
+
+def _zoo_module(name):
+    """Import a module of this repository's `zoo`, never of a foreign package of that name."""
+    import importlib
+    from pathlib import Path
+
+    here = Path(__file__).resolve().parent
+    found = Path(importlib.import_module("zoo").__file__ or "").resolve().parents[1]
+    if found != here and not (found / "zoo" / "bijections" / "padded_conv.py").is_file():
+        raise ImportError(
+            f"a foreign package zoo is imported from {found}; flowzoo's is in {here}. "
+            "Load flowzoo in a process that has not imported the other one."
+        )
+    return importlib.import_module(name)
+
+
+def _architecture(name, config, overrides):
+    architectures = _zoo_module("zoo.architectures")
+    architecture = architectures.find_architecture(name)
+    if isinstance(config, dict):
+        if overrides:
+            raise TypeError("a whole config takes no further fields; put them into it.")
+        return architectures.build(architecture.config_class.from_dict(config)).eval()
+    return architectures.build(architecture.preset(config, **overrides)).eval()
+
+
+def _model(name, pretrained):
+    return _zoo_module("zoo.registry").load(name, pretrained=pretrained)
+
+
+def glow(config="compact_mnist", **overrides):
+    """Glow, the baseline: actnorm, 1 x 1 convolution, affine coupling. Random weights.
+
+    Args:
+        config: Name of a configuration such as "compact_mnist" or "paper_cifar10", or a dict of
+            all fields.
+        **overrides: Fields of a named configuration to change.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "glow", source="local", config="compact_mnist", steps=2)
+        >>> flow.sample(2, size=(8, 8)).shape
+        torch.Size([2, 1, 8, 8])
+    """
+    return _architecture("glow", config, overrides)
+
+
+def cinc(config="compact_mnist", **overrides):
+    """CInC Flow with affine coupling. Random weights.
+
+    Args:
+        config: Name of a configuration such as "compact_mnist" or "paper_cifar10", or a dict of
+            all fields.
+        **overrides: Fields of a named configuration to change.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "cinc", source="local", config="compact_mnist", steps=2)
+        >>> flow.sample(2, size=(8, 8)).shape
+        torch.Size([2, 1, 8, 8])
+    """
+    return _architecture("cinc", config, overrides)
+
+
+def cinc_quad(config="compact_mnist", **overrides):
+    """CInC Flow with Quad-coupling. Random weights.
+
+    Args:
+        config: Name of a configuration such as "compact_mnist" or "paper_cifar10", or a dict of
+            all fields.
+        **overrides: Fields of a named configuration to change.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "cinc_quad", source="local", config="compact_mnist", steps=2)
+        >>> flow.sample(2, size=(8, 8)).shape
+        torch.Size([2, 1, 8, 8])
+    """
+    return _architecture("cinc_quad", config, overrides)
+
+
+def finc(config="compact_mnist", **overrides):
+    """FInC Flow. Random weights.
+
+    Args:
+        config: Name of a configuration such as "compact_mnist" or "paper_cifar10", or a dict of
+            all fields.
+        **overrides: Fields of a named configuration to change.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "finc", source="local", config="compact_mnist", steps=2)
+        >>> flow.sample(2, size=(8, 8)).shape
+        torch.Size([2, 1, 8, 8])
+    """
+    return _architecture("finc", config, overrides)
+
+
+def cinc_mnist(pretrained=True):
+    """Compact CInC Flow of MNIST.
+
+    Args:
+        pretrained: Load the published weights; False gives random ones.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "cinc_mnist", source="local")
+        >>> images = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+        >>> bool((flow.decode(flow.encode(images)) == images).all())
+        True
+    """
+    return _model("cinc_mnist", pretrained)
+
+
+def cinc_fashion_mnist(pretrained=True):
+    """Compact CInC Flow of Fashion-MNIST. No weights are published yet.
+
+    Args:
+        pretrained: Load the published weights; False gives random ones.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "cinc_fashion_mnist", source="local", pretrained=False)
+        >>> images = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+        >>> bool((flow.decode(flow.encode(images)) == images).all())
+        True
+    """
+    return _model("cinc_fashion_mnist", pretrained)
+
+
+def cinc_cifar10(pretrained=True):
+    """Compact CInC Flow of CIFAR-10. No weights are published yet.
+
+    Args:
+        pretrained: Load the published weights; False gives random ones.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "cinc_cifar10", source="local", pretrained=False)
+        >>> images = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
+        >>> bool((flow.decode(flow.encode(images)) == images).all())
+        True
+    """
+    return _model("cinc_cifar10", pretrained)
+
+
+def cinc_quad_mnist(pretrained=True):
+    """Compact CInC Flow with Quad-coupling of MNIST.
+
+    Args:
+        pretrained: Load the published weights; False gives random ones.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "cinc_quad_mnist", source="local")
+        >>> images = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+        >>> bool((flow.decode(flow.encode(images)) == images).all())
+        True
+    """
+    return _model("cinc_quad_mnist", pretrained)
+
+
+def cinc_quad_fashion_mnist(pretrained=True):
+    """Compact CInC Flow with Quad-coupling of Fashion-MNIST. No weights are published yet.
+
+    Args:
+        pretrained: Load the published weights; False gives random ones.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "cinc_quad_fashion_mnist", source="local", pretrained=False)
+        >>> images = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+        >>> bool((flow.decode(flow.encode(images)) == images).all())
+        True
+    """
+    return _model("cinc_quad_fashion_mnist", pretrained)
+
+
+def cinc_quad_cifar10(pretrained=True):
+    """Compact CInC Flow with Quad-coupling of CIFAR-10. No weights are published yet.
+
+    Args:
+        pretrained: Load the published weights; False gives random ones.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "cinc_quad_cifar10", source="local", pretrained=False)
+        >>> images = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
+        >>> bool((flow.decode(flow.encode(images)) == images).all())
+        True
+    """
+    return _model("cinc_quad_cifar10", pretrained)
+
+
+def finc_mnist(pretrained=True):
+    """Compact FInC Flow of MNIST.
+
+    Args:
+        pretrained: Load the published weights; False gives random ones.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "finc_mnist", source="local")
+        >>> images = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+        >>> bool((flow.decode(flow.encode(images)) == images).all())
+        True
+    """
+    return _model("finc_mnist", pretrained)
+
+
+def finc_fashion_mnist(pretrained=True):
+    """Compact FInC Flow of Fashion-MNIST. No weights are published yet.
+
+    Args:
+        pretrained: Load the published weights; False gives random ones.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "finc_fashion_mnist", source="local", pretrained=False)
+        >>> images = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+        >>> bool((flow.decode(flow.encode(images)) == images).all())
+        True
+    """
+    return _model("finc_fashion_mnist", pretrained)
+
+
+def finc_cifar10(pretrained=True):
+    """Compact FInC Flow of CIFAR-10. No weights are published yet.
+
+    Args:
+        pretrained: Load the published weights; False gives random ones.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "finc_cifar10", source="local", pretrained=False)
+        >>> images = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
+        >>> bool((flow.decode(flow.encode(images)) == images).all())
+        True
+    """
+    return _model("finc_cifar10", pretrained)
+
+
+def glow_mnist(pretrained=True):
+    """Compact Glow of MNIST. No weights are published yet.
+
+    Args:
+        pretrained: Load the published weights; False gives random ones.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "glow_mnist", source="local", pretrained=False)
+        >>> images = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+        >>> bool((flow.decode(flow.encode(images)) == images).all())
+        True
+    """
+    return _model("glow_mnist", pretrained)
+
+
+def glow_fashion_mnist(pretrained=True):
+    """Compact Glow of Fashion-MNIST. No weights are published yet.
+
+    Args:
+        pretrained: Load the published weights; False gives random ones.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "glow_fashion_mnist", source="local", pretrained=False)
+        >>> images = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+        >>> bool((flow.decode(flow.encode(images)) == images).all())
+        True
+    """
+    return _model("glow_fashion_mnist", pretrained)
+
+
+def glow_cifar10(pretrained=True):
+    """Compact Glow of CIFAR-10. No weights are published yet.
+
+    Args:
+        pretrained: Load the published weights; False gives random ones.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "glow_cifar10", source="local", pretrained=False)
+        >>> images = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
+        >>> bool((flow.decode(flow.encode(images)) == images).all())
+        True
+    """
+    return _model("glow_cifar10", pretrained)
