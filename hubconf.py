@@ -9,16 +9,16 @@ dependencies = ["torch", "safetensors", "huggingface_hub", "numpy", "PIL"]
 
 
 def _zoo_module(name):
-    """Import a module of this repository's `zoo`, never of a foreign package of that name."""
+    """Import a module of this repository's `zoo`, never of another package of that name."""
     import importlib
     from pathlib import Path
 
-    here = Path(__file__).resolve().parent
-    found = Path(importlib.import_module("zoo").__file__ or "").resolve().parents[1]
-    if found != here and not (found / "zoo" / "bijections" / "padded_conv.py").is_file():
+    own = Path(__file__).resolve().parent / "zoo" / "__init__.py"
+    found = importlib.import_module("zoo").__file__
+    if found is None or Path(found).read_bytes() != own.read_bytes():
         raise ImportError(
-            f"a foreign package zoo is imported from {found}; flowzoo's is in {here}. "
-            "Load flowzoo in a process that has not imported the other one."
+            f"a foreign package zoo, or another version of flowzoo, is imported from {found}; this "
+            f"one is {own}. Load it in a process that has not imported the other one."
         )
     return importlib.import_module(name)
 

@@ -77,7 +77,9 @@ def test_log_prob_is_the_change_of_variables() -> None:
     log_prob = flow.log_prob(images, generator=torch.Generator().manual_seed(3))
     u = torch.rand(images.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     z, log_det = flow((images + u) / 256)
-    normal = torch.distributions.MultivariateNormal(torch.zeros(96).double(), torch.eye(96).double())
+    normal = torch.distributions.MultivariateNormal(
+        torch.zeros(96).double(), torch.eye(96).double()
+    )
     assert_close(log_prob, normal.log_prob(z) + log_det - 96 * math.log(256), rtol=1e-4, atol=0)
     bits = flow.bits_per_dim(images, generator=torch.Generator().manual_seed(3))
     assert_close(bits, -log_prob / (96 * math.log(2)))

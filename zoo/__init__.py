@@ -1,10 +1,10 @@
 """flowzoo: normalizing flows of images with invertible convolutions, and their exact latents.
 
-    import zoo
+import zoo
 
-    flow = zoo.load("finc_mnist")
-    z = flow.encode(images)         # uint8 (B, C, H, W) -> (B, D)
-    assert (flow.decode(z) == images).all()
+flow = zoo.load("finc_mnist")
+z = flow.encode(images)         # uint8 (B, C, H, W) -> (B, D)
+assert (flow.decode(z) == images).all()
 """
 
 from zoo.flow import Flow

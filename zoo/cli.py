@@ -18,7 +18,6 @@ from zoo.architectures import config_to_json
 from zoo.cards import EVALUATION, read_evaluation, write_card
 from zoo.errors import ConfigError, FlowzooError
 from zoo.files import write_json
-from zoo.flow import Flow
 from zoo.latents import LatentFile
 from zoo.pictures import Fit, read_image, write_grid, write_image
 from zoo.registry import MODELS, card_folder, list_models, load
@@ -112,8 +111,12 @@ def encode(
     for path, (_, fitted) in zip(images, read, strict=True):
         console.print(f"{path}: {fitted.changes}", soft_wrap=True, highlight=False)
     pixels = [image for image, _ in read]
-    latents = _in_batches([tuple(image.shape) for image in pixels], batch_size, "encoding",
-                          lambda chosen: flow.encode(torch.stack([pixels[i] for i in chosen])))
+    latents = _in_batches(
+        [tuple(image.shape) for image in pixels],
+        batch_size,
+        "encoding",
+        lambda chosen: flow.encode(torch.stack([pixels[i] for i in chosen])),
+    )
     sha256 = content_hash(flow.state_dict())
     LatentFile(model, sha256, [fitted for _, fitted in read], latents).save(output)
     console.print(f"{len(read)} images encoded, each verified to come back exactly: {output}")
@@ -231,8 +234,11 @@ def evaluate(
 
 
 @app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True,
-                      "help_option_names": []}
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    }
 )
 def train(context: typer.Context) -> None:
     """Train a flow: flowzoo train --config recipes/mnist/finc.yaml (--help for all options)."""

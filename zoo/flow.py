@@ -35,6 +35,8 @@ class Flow(nn.Module):
             of the channels becomes latents; everything that leaves the last one does.
     """
 
+    blocks: Sequence[Chain]
+
     def __init__(self, config: "FlowConfig", levels: Sequence[Chain]) -> None:
         super().__init__()
         self.config = config
@@ -42,7 +44,7 @@ class Flow(nn.Module):
         self.preprocess: Bijection = (
             Logit(config.logit_alpha) if config.preprocessing == "logit" else Center()
         )
-        self.blocks = nn.ModuleList(levels)
+        self.blocks = nn.ModuleList(levels)  # type: ignore[assignment]
         self._twin: WeightCache[Flow] = WeightCache(max_entries=1)
 
     # The bijection of continuous images.
@@ -214,11 +216,13 @@ class Flow(nn.Module):
             uint8 (B, steps, C, H, W).
         """
         if a.shape != b.shape:
-            raise ImageError(f"a and b must have one shape; got {tuple(a.shape)}, {tuple(b.shape)}.")
+            raise ImageError(
+                f"a and b must have one shape; got {tuple(a.shape)}, {tuple(b.shape)}."
+            )
         if steps < 2:
             raise ValueError(f"steps counts both ends, so it must be at least 2; got {steps}.")
         z = self.encode(torch.cat([a, b])).double()
-        path = _great_circle(*z.chunk(2), steps)  # (B, steps, D)
+        path = _great_circle(z[: len(a)], z[len(a) :], steps)  # (B, steps, D)
         images = self.decode(path.flatten(0, 1), (a.shape[2], a.shape[3]))
         return images.unflatten(0, (len(a), steps))
 

@@ -7,7 +7,7 @@ from zoo.errors import ImageError
 
 
 def check_images(images: Tensor, channels: int, divisor: int) -> None:
-    """Raise ImageError unless images are uint8 (B, channels, H, W), H and W multiples of divisor."""
+    """Raise ImageError unless uint8 (B, channels, H, W) with sides that the divisor divides."""
     right = (
         isinstance(images, Tensor)
         and images.dtype == torch.uint8

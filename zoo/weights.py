@@ -80,7 +80,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text())
     except FileNotFoundError as error:
-        raise WeightsError(f"there is no {CONFIG} in {folder}; it is not a model's folder.") from error
+        raise WeightsError(
+            f"there is no {CONFIG} in {folder}; it is not a model's folder."
+        ) from error
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read: {error}. Get the file again.") from error
     if not isinstance(document, dict):
@@ -92,7 +94,9 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except FileNotFoundError as error:
-        raise WeightsError(f"there is no {path.name} in {path.parent}. Get the file again.") from error
+        raise WeightsError(
+            f"there is no {path.name} in {path.parent}. Get the file again."
+        ) from error
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{path} is damaged ({error}). Get the file again.") from error
 

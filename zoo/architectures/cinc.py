@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from zoo.architectures.config import FlowConfig
 from zoo.architectures.multiscale import multiscale
-from zoo.architectures.presets import CIFAR10, COMPACT_CIFAR10, COMPACT_MNIST, IMAGENET32, IMAGENET64
+from zoo.architectures.presets import standard
 from zoo.bijections import ActNorm, AffineCoupling, Bijection, PaddedConv2d, QuadCoupling, Split
 from zoo.flow import Flow
 
@@ -46,19 +46,6 @@ def _cinc(config: CIncConfig, coupling: type[AffineCoupling] | type[QuadCoupling
 
 PAPER = {"hidden_channels": 512, "net_actnorm": True, "preprocessing": "center"}
 
-PRESETS = {
-    "paper_cifar10": CIncConfig(**CIFAR10, **PAPER, steps=32),
-    "paper_imagenet32": CIncConfig(**IMAGENET32, **PAPER, steps=48),
-    "paper_imagenet64": CIncConfig(**IMAGENET64, **PAPER, steps=48),
-    "compact_mnist": CIncConfig(**COMPACT_MNIST),
-    "compact_cifar10": CIncConfig(**COMPACT_CIFAR10),
-}
-
+PRESETS = standard(CIncConfig, PAPER)
 # Three nets instead of one: narrower ones in the compact sizes keep the parameters comparable.
-QUAD_PRESETS = {
-    "paper_cifar10": CIncQuadConfig(**CIFAR10, **PAPER, steps=32),
-    "paper_imagenet32": CIncQuadConfig(**IMAGENET32, **PAPER, steps=48),
-    "paper_imagenet64": CIncQuadConfig(**IMAGENET64, **PAPER, steps=48),
-    "compact_mnist": CIncQuadConfig(**{**COMPACT_MNIST, "hidden_channels": 36}),
-    "compact_cifar10": CIncQuadConfig(**{**COMPACT_CIFAR10, "hidden_channels": 72}),
-}
+QUAD_PRESETS = standard(CIncQuadConfig, PAPER, compact_widths=(36, 72))

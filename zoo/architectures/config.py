@@ -40,7 +40,9 @@ class FlowConfig:
                 raise ConfigError(f"{name} must be a positive integer; got {value!r}.")
         if self.preprocessing not in get_args(Preprocessing):
             choices = ", ".join(get_args(Preprocessing))
-            raise ConfigError(f"preprocessing must be one of {choices}; got {self.preprocessing!r}.")
+            raise ConfigError(
+                f"preprocessing must be one of {choices}; got {self.preprocessing!r}."
+            )
         if len(self.size) != 2 or any(side < 1 or side % 2**self.levels for side in self.size):
             raise ConfigError(
                 f"size must be (H, W) divisible by 2^levels = {2**self.levels}; got {self.size}."

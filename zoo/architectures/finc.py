@@ -1,10 +1,11 @@
 """FInC Flow: FInC unit, actnorm, 1 x 1 convolution, affine coupling."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from zoo.architectures.config import FlowConfig
 from zoo.architectures.multiscale import multiscale
-from zoo.architectures.presets import CIFAR10, COMPACT_CIFAR10, COMPACT_MNIST, IMAGENET32, IMAGENET64, MNIST
+from zoo.architectures.presets import IMAGENET64, MNIST, standard
 from zoo.bijections import ActNorm, AffineCoupling, Bijection, Conv1x1, FInCUnit
 from zoo.flow import Flow
 
@@ -33,13 +34,11 @@ def finc(config: FIncConfig) -> Flow:
     return multiscale(config, step, coupling)
 
 
-PAPER = {"hidden_channels": 512, "net_actnorm": False, "preprocessing": "logit"}
+PAPER: dict[str, Any] = {"hidden_channels": 512, "net_actnorm": False, "preprocessing": "logit"}
 
 PRESETS = {
+    **standard(FIncConfig, PAPER),
     "paper_mnist": FIncConfig(**MNIST, **PAPER, steps=16),
-    "paper_cifar10": FIncConfig(**CIFAR10, **PAPER, steps=32),
-    "paper_imagenet32": FIncConfig(**IMAGENET32, **PAPER, steps=48),
+    # The paper's table has L = 3, K = 32 for 64 x 64 images.
     "paper_imagenet64": FIncConfig(**{**IMAGENET64, "levels": 3}, **PAPER, steps=32),
-    "compact_mnist": FIncConfig(**COMPACT_MNIST),
-    "compact_cifar10": FIncConfig(**COMPACT_CIFAR10),
 }

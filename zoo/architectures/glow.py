@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from zoo.architectures.config import FlowConfig
 from zoo.architectures.multiscale import multiscale
-from zoo.architectures.presets import CIFAR10, COMPACT_CIFAR10, COMPACT_MNIST, IMAGENET32, IMAGENET64
+from zoo.architectures.presets import standard
 from zoo.bijections import ActNorm, AffineCoupling, Conv1x1, Split
 from zoo.flow import Flow
 
@@ -26,10 +26,4 @@ def glow(config: GlowConfig) -> Flow:
 
 PAPER = {"hidden_channels": 512, "net_actnorm": True, "preprocessing": "center"}
 
-PRESETS = {
-    "paper_cifar10": GlowConfig(**CIFAR10, **PAPER, steps=32),
-    "paper_imagenet32": GlowConfig(**IMAGENET32, **PAPER, steps=48),
-    "paper_imagenet64": GlowConfig(**IMAGENET64, **PAPER, steps=48),
-    "compact_mnist": GlowConfig(**COMPACT_MNIST),
-    "compact_cifar10": GlowConfig(**COMPACT_CIFAR10),
-}
+PRESETS = standard(GlowConfig, PAPER)

@@ -1,25 +1,37 @@
-"""Sizes that several architectures share."""
+"""Sizes that the architectures share."""
 
-from typing import Any
+from typing import Any, TypeVar
+
+from zoo.architectures.config import FlowConfig
+
+Config = TypeVar("Config", bound=FlowConfig)
 
 MNIST: dict[str, Any] = {"channels": 1, "size": (28, 28), "levels": 2}
 CIFAR10: dict[str, Any] = {"channels": 3, "size": (32, 32), "levels": 3}
-IMAGENET32: dict[str, Any] = CIFAR10
 IMAGENET64: dict[str, Any] = {"channels": 3, "size": (64, 64), "levels": 4}
 
 # Trainable on two CPU cores. alpha = 1e-3 is a quarter of a grey level: the noise of black pixels
 # then spreads over 1.6 units of the logit, not over an exponential tail that the flow must undo.
 COMPACT: dict[str, Any] = {"steps": 8, "net_actnorm": False}
-COMPACT_MNIST: dict[str, Any] = {
-    **MNIST,
-    **COMPACT,
-    "hidden_channels": 64,
-    "preprocessing": "logit",
-    "logit_alpha": 1e-3,
-}
-COMPACT_CIFAR10: dict[str, Any] = {
-    **CIFAR10,
-    **COMPACT,
-    "hidden_channels": 128,
-    "preprocessing": "center",
-}
+COMPACT_MNIST: dict[str, Any] = {**MNIST, **COMPACT, "preprocessing": "logit", "logit_alpha": 1e-3}
+COMPACT_CIFAR10: dict[str, Any] = {**CIFAR10, **COMPACT, "preprocessing": "center"}
+
+
+def standard(
+    config: type[Config], paper: dict[str, Any], compact_widths: tuple[int, int] = (64, 128)
+) -> dict[str, Config]:
+    """The named configurations of an architecture whose paper has Glow's sizes.
+
+    Args:
+        config: Its configuration class.
+        paper: Fields that all of its paper's configurations share.
+        compact_widths: Width of the coupling nets in the compact MNIST and CIFAR-10 sizes.
+    """
+    mnist, cifar10 = compact_widths
+    return {
+        "paper_cifar10": config(**CIFAR10, **paper, steps=32),
+        "paper_imagenet32": config(**CIFAR10, **paper, steps=48),
+        "paper_imagenet64": config(**IMAGENET64, **paper, steps=48),
+        "compact_mnist": config(**COMPACT_MNIST, hidden_channels=mnist),
+        "compact_cifar10": config(**COMPACT_CIFAR10, hidden_channels=cifar10),
+    }

@@ -40,7 +40,7 @@ class Architecture:
         if unknown := set(changes) - fields:
             wrong = unknown.pop()
             raise ConfigError(f"{self.name} has no field {wrong!r}.{suggest(wrong, fields)}")
-        return dataclasses.replace(self.presets[name], **changes)
+        return self.config_class.from_dict({**self.presets[name].to_dict(), **changes})
 
 
 ARCHITECTURES: dict[str, Architecture] = {

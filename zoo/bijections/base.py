@@ -1,6 +1,6 @@
 """What a bijection is, and how bijections compose."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -30,9 +30,11 @@ class Chain(Bijection):
         bijections: Applied first to last in forward, last to first in inverse.
     """
 
+    bijections: Sequence[Bijection]
+
     def __init__(self, bijections: Iterable[Bijection]) -> None:
         super().__init__()
-        self.bijections = nn.ModuleList(bijections)
+        self.bijections = nn.ModuleList(bijections)  # type: ignore[assignment]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         total = torch.zeros(len(x), dtype=torch.float64, device=x.device)

@@ -17,6 +17,7 @@ def shift_scale(x: Tensor, raw: Tensor, affine: bool) -> tuple[Tensor, Tensor]:
     Args:
         x: (B, C, H, W).
         raw: Output of a net: (B, 2C, H, W), shift then log-scale, or (B, C, H, W) if not affine.
+        affine: Whether there is a scale.
     """
     if not affine:
         return x + raw, x.new_zeros(len(x))

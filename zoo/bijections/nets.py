@@ -44,7 +44,9 @@ class ConvNet(nn.Sequential):
     ) -> None:
         layers: list[nn.Module] = []
         for channels, size in ((in_channels, 3), (hidden_channels, 1)):
-            layers.append(nn.Conv2d(channels, hidden_channels, size, padding=size // 2, bias=not actnorm))
+            layers.append(
+                nn.Conv2d(channels, hidden_channels, size, padding=size // 2, bias=not actnorm)
+            )
             layers += [_ActNorm(hidden_channels)] * actnorm
             layers.append(nn.ReLU(inplace=True))
         super().__init__(*layers, ZeroConv2d(hidden_channels, out_channels, scaled=actnorm))

@@ -144,7 +144,12 @@ class PaddedConv2d(CornerConv):
         method: Method = "row_scan",
     ) -> None:
         super().__init__(
-            channels, kernel_size, (corner,), diagonal=diagonal, bias=True, init_std=0.02,
+            channels,
+            kernel_size,
+            (corner,),
+            diagonal=diagonal,
+            bias=True,
+            init_std=0.02,
             method=method,
         )
 
@@ -168,18 +173,29 @@ class FInCUnit(CornerConv):
         method: Method = "row_scan",
     ) -> None:
         super().__init__(
-            channels, kernel_size, CORNERS, diagonal="unit", bias=False, init_std=0.05,
+            channels,
+            kernel_size,
+            CORNERS,
+            diagonal="unit",
+            bias=False,
+            init_std=0.05,
             method=method,
         )
 
 
 def _check_options(
-    channels: int, kernel_size: tuple[int, int], corners: tuple[str, ...], diagonal: str, method: str
+    channels: int,
+    kernel_size: tuple[int, int],
+    corners: tuple[str, ...],
+    diagonal: str,
+    method: str,
 ) -> None:
     if unknown := set(corners) - set(CORNERS):
         raise ConfigError(f"unknown corner {unknown.pop()!r}; choose from {', '.join(CORNERS)}.")
     if channels < 1 or channels % len(corners):
-        raise ConfigError(f"channels must be a positive multiple of {len(corners)}; got {channels}.")
+        raise ConfigError(
+            f"channels must be a positive multiple of {len(corners)}; got {channels}."
+        )
     if min(kernel_size) < 1:
         raise ConfigError(f"kernel_size must be at least 1; got {kernel_size}.")
     for name, value, kind in (("diagonal", diagonal, Diagonal), ("method", method, Method)):

@@ -20,7 +20,7 @@ def wavefront(kernel: Tensor, y: Tensor) -> Tensor:
     Returns:
         x of the shape of y.
     """
-    groups, channels, _, kh, kw = kernel.shape
+    groups, _, _, kh, kw = kernel.shape
     height, width = y.shape[-2:]
     last = kernel[..., -1, -1]
     taps = kernel.flatten(3)[..., :-1].flatten(2)  # (G, C, C * (kh * kw - 1))

@@ -1,5 +1,7 @@
 """`flowzoo train`: LightningCLI with the standard callbacks of a flow."""
 
+import warnings
+
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
@@ -45,9 +47,12 @@ class FlowCLI(LightningCLI):
 
 def train(arguments: list[str]) -> None:
     """Train as the arguments say; the same ones as `python -m lightning` with `fit`."""
-    FlowCLI(
-        FlowModule,
-        ImageData,
-        args=["fit", *arguments],
-        save_config_kwargs={"overwrite": True},
-    )
+    with warnings.catch_warnings():
+        # Lightning advises against `args` beside a command line; here it is the command line.
+        warnings.filterwarnings("ignore", "LightningCLI's args parameter")
+        FlowCLI(
+            FlowModule,
+            ImageData,
+            args=["fit", *arguments],
+            save_config_kwargs={"overwrite": True},
+        )

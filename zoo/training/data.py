@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import lightning as L
 import torch
@@ -144,10 +144,12 @@ def _download_first(urls: Sequence[str], md5: str, folder: Path) -> None:
     target = folder.parent if urls[0].endswith(".tar.gz") else folder
     for i, url in enumerate(urls):
         try:
-            return download_and_extract_archive(url, str(target), md5=md5)
+            download_and_extract_archive(url, str(target), md5=md5)
         except (OSError, RuntimeError):
             if i == len(urls) - 1:
                 raise
+        else:
+            return
 
 
 def _load_digits(split: Split) -> Tensor:
@@ -231,5 +233,5 @@ class ImageData(L.LightningDataModule):
         )
 
 
-def _already_a_batch(batch: Tensor) -> Tensor:
+def _already_a_batch(batch: Any) -> Any:
     return batch

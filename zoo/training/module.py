@@ -4,7 +4,7 @@ import math
 from typing import Any, Literal
 
 import lightning as L
-import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Adam, Adamax, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -71,7 +71,7 @@ class FlowModule(L.LightningModule):
             )
         self.log("train/gradient_norm", norm)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = OPTIMIZERS[self.hparams["optimizer"]](self.parameters(), lr=self.hparams["lr"])
         scheduler = LambdaLR(optimizer, self._lr_factor)
         return {
@@ -80,7 +80,8 @@ class FlowModule(L.LightningModule):
         }
 
     def _lr_factor(self, step: int) -> float:
-        warmup = min(1.0, (step + 1) / max(1, self.hparams["warmup_steps"]))
+        warmup_steps: int = self.hparams["warmup_steps"]
+        warmup = min(1.0, (step + 1) / max(1, warmup_steps))
         total = self.trainer.estimated_stepping_batches
         if self.hparams["schedule"] == "constant" or math.isinf(total):
             return warmup

@@ -1,0 +1,96 @@
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from zoo.architectures import ARCHITECTURES, build, config_from_json, config_to_json
+from zoo.errors import ConfigError
+
+# Millions of parameters, as the papers print them.
+PAPER_PARAMETERS = {
+    ("cinc", "paper_cifar10"): 44.8,
+    ("cinc_quad", "paper_cifar10"): 114,
+    ("finc", "paper_mnist"): 10.0,
+    ("finc", "paper_cifar10"): 44.9,
+    ("finc", "paper_imagenet32"): 67,
+    ("finc", "paper_imagenet64"): 45,
+}
+every_preset = pytest.mark.parametrize(
+    ("name", "preset"),
+    [(a, preset) for a, entry in ARCHITECTURES.items() for preset in entry.presets],
+)
+
+
+def millions(config) -> float:
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in build(config).parameters()) / 1e6
+
+
+@pytest.mark.parametrize(("model", "expected"), PAPER_PARAMETERS.items(), ids=str)
+def test_parameter_counts_are_the_papers(model: tuple[str, str], expected: float) -> None:
+    name, preset = model
+    digits = 1 if isinstance(expected, float) else 0
+    assert round(millions(ARCHITECTURES[name].presets[preset]), digits) == expected
+
+
+@pytest.mark.parametrize("data", ["mnist", "cifar10"])
+def test_compact_sizes_have_comparable_parameter_counts(data: str) -> None:
+    counts = [millions(entry.presets[f"compact_{data}"]) for entry in ARCHITECTURES.values()]
+    assert max(counts) / min(counts) < 1.25
+
+
+@every_preset
+def test_configs_survive_json(name: str, preset: str) -> None:
+    config = ARCHITECTURES[name].presets[preset]
+    document = json.loads(json.dumps(config_to_json(config)))
+    assert document["architecture"] == name
+    assert config_from_json(document) == config
+
+
+def test_all_architectures_have_the_papers_sizes() -> None:
+    for entry in ARCHITECTURES.values():
+        assert {"paper_cifar10", "paper_imagenet32", "paper_imagenet64"} <= set(entry.presets)
+
+
+def document(**changes) -> dict:
+    return {**config_to_json(ARCHITECTURES["finc"].presets["compact_mnist"]), **changes}
+
+
+def flow_section(**changes) -> dict:
+    return {"flow": {**document()["flow"], **changes}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schema_version": 2}, "schema_version is 2, this flowzoo reads up to 1. Upgrade"),
+        ({"schema_version": None}, "schema_version is None"),
+        ({"architecture": "fink"}, "no architecture 'fink'. Did you mean finc"),
+        ({"flow": None}, "no 'flow' section"),
+        (flow_section(depth=3), "unknown field in FIncConfig: depth"),
+        ({"flow": {"channels": 1}}, "missing field in FIncConfig: "),
+        (flow_section(size=[28, 30]), "divisible by 2\\^levels = 4"),
+        (flow_section(steps=0), "steps must be a positive integer; got 0"),
+        (flow_section(steps="8"), "steps must be a positive integer; got '8'"),
+        (flow_section(preprocessing="log"), "preprocessing must be one of center, logit"),
+        (flow_section(kernel_size=0), "kernel_size"),
+    ],
+)
+def test_bad_configs_say_what_is_wrong(changes: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        build(config_from_json(document(**changes)))
+
+
+def test_presets_suggest_close_names() -> None:
+    finc = ARCHITECTURES["finc"]
+    with pytest.raises(ConfigError, match="Did you mean compact_mnist"):
+        finc.preset("mnist_compact")
+    with pytest.raises(ConfigError, match="finc has no field 'step'. Did you mean steps"):
+        finc.preset("compact_mnist", step=3)
+    assert finc.preset("compact_mnist", steps=3).steps == 3
+
+
+def test_configs_are_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ARCHITECTURES["finc"].presets["compact_mnist"].steps = 1  # type: ignore[misc]

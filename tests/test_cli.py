@@ -1,0 +1,174 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.test_flow import tiny
+from zoo import cli
+from zoo.weights import save_folder
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    """A tiny model of 8 x 12 grey images."""
+    about = {"name": "tiny", "dataset": "digits"}
+    save_folder(tiny("finc"), tmp_path / "model", about)
+    return f"local-dir:{tmp_path / 'model'}"
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the command in this process: (exit code, output, errors)."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["flowzoo", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        captured = capsys.readouterr()
+        return int(stop.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+def write(path: Path, *shape: int, mode: str = "L") -> np.ndarray:
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    Image.fromarray(pixels).convert(mode).save(path)
+    return pixels
+
+
+def read(path: Path) -> np.ndarray:
+    return np.array(Image.open(path))
+
+
+def test_an_image_of_the_right_size_comes_back_bit_for_bit(run, model, tmp_path) -> None:
+    pixels = write(tmp_path / "a.png", 8, 12)
+    code, out, _ = run("encode", tmp_path / "a.png", "-o", tmp_path / "z.safetensors", "-m", model)
+    assert code == 0
+    assert "as it is" in out
+    assert run("decode", tmp_path / "z.safetensors", "-o", tmp_path / "out")[0] == 0
+    assert np.array_equal(read(tmp_path / "out" / "a.png"), pixels)
+
+
+def test_padding_is_removed_again(run, model, tmp_path) -> None:
+    small, large = write(tmp_path / "s.png", 5, 7), write(tmp_path / "l.png", 17, 9)
+    latents = tmp_path / "z.safetensors"
+    files = (tmp_path / "s.png", tmp_path / "l.png")
+    code, out, _ = run("encode", *files, "--pad", "-o", latents, "-m", model)
+    assert code == 0
+    assert "padded 5x7 to 8x12" in out
+    assert "padded 17x9 to 20x12" in out
+    assert run("decode", latents, "-o", tmp_path / "out")[0] == 0
+    assert np.array_equal(read(tmp_path / "out" / "s.png"), small)
+    assert np.array_equal(read(tmp_path / "out" / "l.png"), large)
+
+
+def test_the_original_size_is_kept_where_it_fits(run, model, tmp_path) -> None:
+    pixels = write(tmp_path / "a.png", 16, 4)
+    latents = tmp_path / "z.safetensors"
+    encode = ("encode", tmp_path / "a.png", "--original-size", "-o", latents, "-m", model)
+    assert run(*encode)[0] == 0
+    assert run("decode", latents, "-o", tmp_path / "out")[0] == 0
+    assert np.array_equal(read(tmp_path / "out" / "a.png"), pixels)
+    write(tmp_path / "a.png", 15, 4)
+    code, _, err = run(*encode)
+    assert code == 2
+    assert "15x4" in err
+    assert "--pad or --resize" in err
+
+
+def test_other_sizes_and_colours_are_converted_and_said(run, model, tmp_path) -> None:
+    write(tmp_path / "a.jpg", 30, 20, 3, mode="RGB")
+    code, out, _ = run("encode", tmp_path / "a.jpg", "-o", tmp_path / "z", "-m", model)
+    assert code == 0
+    assert "RGB to L, resized 30x20 to 8x12" in out
+
+
+def test_files_of_one_name_do_not_overwrite_each_other(run, model, tmp_path) -> None:
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder / "a.png", 8, 12)
+    files = [tmp_path / folder / "a.png" for folder in ("x", "y")]
+    run("encode", *files, "-o", tmp_path / "z", "-m", model)
+    run("decode", tmp_path / "z", "-o", tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a_0.png", "a_1.png"]
+
+
+def test_latents_of_another_model_are_refused(run, model, tmp_path) -> None:
+    write(tmp_path / "a.png", 8, 12)
+    run("encode", tmp_path / "a.png", "-o", tmp_path / "z", "-m", model)
+    save_folder(tiny("finc", seed=1), tmp_path / "other")
+    code, _, err = run(
+        "decode", tmp_path / "z", "-o", tmp_path / "out", "-m", f"local-dir:{tmp_path / 'other'}"
+    )
+    assert code == 2
+    assert "Decode with the model that encoded them" in err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sample", "finc_mnits"], "Did you mean finc_mnist"),
+        (["encode", "missing.png", "-o", "z"], "missing.png cannot be read as an image"),
+        (["encode", "-o", "z"], "Missing argument"),
+        (["encode", "a.png", "-o", "z", "--pad", "--resize"], "choose one of"),
+        (["decode", "missing", "-o", "out"], "not a file of latents"),
+        (["nonsense"], "No such command"),
+        (["sample", "finc_mnist", "-n", "0"], "Invalid value"),
+        (["evaluate", "local-dir:nowhere", "--data-dir", "."], "no config.json in nowhere"),
+    ],
+)
+def test_errors_are_one_line_and_exit_code_2(run, model, arguments, message) -> None:
+    needs_model = {"encode": ["-m", model]}.get(arguments[0], [])
+    code, _, err = run(*arguments, *needs_model)
+    assert code == 2
+    assert message in err
+    assert err.count("\n") == 1
+    assert err.startswith("flowzoo: ")
+
+
+def test_sample_and_interpolate_write_grids(run, model, tmp_path) -> None:
+    assert run("sample", model, "-n", 5, "--columns", 3, "-o", tmp_path / "s.png")[0] == 0
+    assert read(tmp_path / "s.png").shape == (2 * 18, 3 * 26)
+    write(tmp_path / "a.png", 8, 12)
+    write(tmp_path / "b.png", 8, 12)
+    ends = (tmp_path / "a.png", tmp_path / "b.png")
+    assert run("interpolate", *ends, "-m", model, "--steps", 4, "-o", tmp_path / "i.png")[0] == 0
+    row = read(tmp_path / "i.png")
+    assert row.shape == (18, 4 * 26)
+    assert np.array_equal(row[1:17:2, 1:25:2], read(tmp_path / "a.png"))
+
+
+def test_ls_and_info(run, model) -> None:
+    code, out, _ = run("ls", "finc_*")
+    assert code == 0
+    assert "finc_mnist" in out
+    assert "glow" not in out
+    code, out, _ = run("info", model)
+    assert code == 0
+    assert "round trip in float32" in out
+    assert run("info", "glow_cifar10")[0] == 0
+    assert run("--version")[0] == 0
+
+
+def test_evaluate_measures_and_refreshes_the_card(run, tmp_path) -> None:
+    about = {"name": "tiny", "dataset": "digits"}
+    save_folder(tiny("finc", size=(8, 8)), tmp_path / "square", about)
+    source = f"local-dir:{tmp_path / 'square'}"
+    assert run("evaluate", source, "--data-dir", tmp_path, "--n-samples", 2)[0] == 0
+    evaluation = json.loads((tmp_path / "square" / "eval.json").read_text())
+    assert evaluation["exact_share"] == 1
+    assert evaluation["finite_sample_share"] == 1
+    assert evaluation["protocol"]["images"] == 297
+    assert evaluation["protocol"]["draws_weighted"] == 2
+    assert f"{evaluation['bits_per_dim']:.4f}" in (tmp_path / "square" / "README.md").read_text()
+
+
+def test_demo_does_the_main_job(run, tmp_path) -> None:
+    code, out, _ = run("demo", "-o", tmp_path / "demo")
+    assert code == 0
+    assert "24 of 24" in out
+    for name in ("samples.png", "reconstructions.png", "interpolation.png"):
+        assert read(tmp_path / "demo" / name).std() > 10

@@ -1,0 +1,74 @@
+import ast
+import doctest
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import hubconf
+import zoo
+from zoo.architectures import ARCHITECTURES
+from zoo.errors import WeightsError
+
+REPOSITORY = Path(__file__).parents[1]
+ENTRYPOINTS = {
+    name: entry
+    for name, entry in vars(hubconf).items()
+    if callable(entry) and not name.startswith("_")
+}
+
+
+def hub(name: str, **options):
+    return torch.hub.load(str(REPOSITORY), name, source="local", **options)
+
+
+def test_there_is_one_entrypoint_for_each_architecture_and_model() -> None:
+    assert set(ENTRYPOINTS) == set(ARCHITECTURES) | set(zoo.list_models())
+
+
+@pytest.mark.parametrize("name", ENTRYPOINTS)
+def test_the_examples_in_the_docstrings_run(name: str, monkeypatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    (test,) = doctest.DocTestFinder(recurse=False).find(ENTRYPOINTS[name], name)
+    runner = doctest.DocTestRunner()
+    assert runner.run(test).failed == 0
+    assert runner.tries > 1
+
+
+@pytest.mark.parametrize("name", zoo.list_models(pretrained=True))
+def test_a_pretrained_model_in_one_line(name: str) -> None:
+    flow = hub(name, pretrained=True)
+    images = torch.randint(0, 256, (3, 1, 28, 28), dtype=torch.uint8)
+    assert torch.equal(flow.decode(flow.encode(images)), images)
+    assert not flow.training
+
+
+def test_architectures_take_a_name_changes_or_a_whole_config() -> None:
+    flow = hub("finc", config="compact_mnist", steps=1, size=(8, 8))
+    assert flow.config.steps == 1
+    assert hub("finc", config=flow.config.to_dict()).config == flow.config
+    with pytest.raises(TypeError, match="no further fields"):
+        hub("finc", config=flow.config.to_dict(), steps=2)
+
+
+def test_unpublished_weights_are_an_error() -> None:
+    with pytest.raises(WeightsError, match="no weights of glow_mnist"):
+        hub("glow_mnist", pretrained=True)
+
+
+def test_nothing_is_imported_before_an_entrypoint_is_called() -> None:
+    tree = ast.parse((REPOSITORY / "hubconf.py").read_text())
+    assert not any(isinstance(node, ast.Import | ast.ImportFrom) for node in tree.body)
+
+
+def test_a_foreign_package_zoo_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "zoo").mkdir()
+    (tmp_path / "zoo" / "__init__.py").write_text("")
+    script = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import zoo, torch\n"
+        f"torch.hub.load({str(REPOSITORY)!r}, 'finc', source='local')"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "ImportError: a foreign package zoo, or another version of flowzoo" in run.stderr

@@ -1,0 +1,21 @@
+import json
+import subprocess
+import sys
+
+HEAVY = ("lightning", "torchvision", "torchmetrics", "jsonargparse", "matplotlib", "sklearn")
+
+
+def modules_after(statement: str) -> list[str]:
+    script = f"import json, sys; {statement}; print(json.dumps(sorted(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def test_importing_and_loading_needs_no_training_package() -> None:
+    loaded = modules_after("import zoo; zoo.load('finc_mnist', pretrained=False)")
+    assert [name for name in HEAVY if name in loaded] == []
+
+
+def test_the_command_line_needs_no_training_package() -> None:
+    loaded = modules_after("import zoo.cli")
+    assert [name for name in HEAVY if name in loaded] == []

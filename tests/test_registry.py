@@ -1,0 +1,133 @@
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import zoo
+from zoo.architectures import ARCHITECTURES
+from zoo.errors import UnknownModelError, WeightsError
+from zoo.exactness import hard_images
+from zoo.golden import Golden, density
+from zoo.registry import MODELS, Model, _unique, card_folder
+from zoo.weights import content_hash, read_config
+
+PRETRAINED = zoo.list_models(pretrained=True)
+
+
+def test_the_missions_models_are_pretrained() -> None:
+    assert {"cinc_mnist", "cinc_quad_mnist", "finc_mnist"} <= set(PRETRAINED)
+
+
+def test_every_registered_model_can_be_built() -> None:
+    for name, model in MODELS.items():
+        assert name == f"{model.architecture}_{model.dataset}"
+        assert name.isidentifier()
+        config = ARCHITECTURES[model.architecture].presets[model.preset]
+        assert zoo.load(name, pretrained=False).config == config
+
+
+def test_models_are_listed_by_pattern() -> None:
+    assert zoo.list_models() == sorted(MODELS)
+    assert zoo.list_models("finc_*") == ["finc_cifar10", "finc_fashion_mnist", "finc_mnist"]
+    assert set(PRETRAINED) < set(zoo.list_models())
+
+
+def test_a_duplicate_name_is_an_error() -> None:
+    model = Model("finc_mnist", "finc", "compact_mnist", "mnist")
+    with pytest.raises(ValueError, match="two models are named 'finc_mnist'"):
+        _unique((model, model))
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            "finc_mnits",
+            r"no model 'finc_mnits'. Did you mean finc_mnist.*list_models\(\) lists all",
+        ),
+        ("./model_cards/finc_mnist", "For a folder write local-dir:PATH"),
+        ("C:\\models", "local-dir:PATH"),
+        ("s3:bucket", "local-dir:PATH"),
+        ("", "no model ''"),
+    ],
+)
+def test_unknown_sources_say_what_to_do(source: str, message: str) -> None:
+    with pytest.raises(UnknownModelError, match=message):
+        zoo.load(source)
+
+
+def test_pretrained_never_means_random() -> None:
+    with pytest.raises(
+        WeightsError, match="no weights of glow_cifar10 .* Pretrained are: .*finc_mnist"
+    ):
+        zoo.load("glow_cifar10")
+
+
+# One schema for every set of published weights.
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_published_weights_are_what_they_claim(name: str) -> None:
+    folder, model = card_folder(name), MODELS[name]
+    config = read_config(folder)
+    flow = zoo.load(name)
+    assert config["sha256"] == model.sha256 == content_hash(flow.state_dict())
+    assert config["name"] == name
+    assert config["dataset"] == model.dataset
+    assert flow.config == ARCHITECTURES[model.architecture].presets[model.preset]
+    assert {path.name for path in folder.iterdir()} == {
+        "README.md",
+        "config.json",
+        "eval.json",
+        "golden.safetensors",
+        "model.safetensors",
+        "recipe.yaml",
+    }
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 4 * 2**20
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_published_evaluations_keep_the_contract(name: str) -> None:
+    evaluation = json.loads((card_folder(name) / "eval.json").read_text())
+    assert evaluation["sha256"] == MODELS[name].sha256
+    assert evaluation["split"] == "test"
+    assert evaluation["exact_share"] == 1
+    assert evaluation["finite_sample_share"] == 1
+    assert evaluation["protocol"]["images"] == 10_000
+    assert evaluation["bits_per_dim_weighted"] < evaluation["bits_per_dim"]
+    assert evaluation["parameters"] == sum(p.numel() for p in zoo.load(name).parameters())
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_golden_tensors_reproduce(name: str) -> None:
+    flow, golden = zoo.load(name), Golden.load(card_folder(name))
+    latents, log_density = density(flow, golden.images)
+    torch.testing.assert_close(latents, golden.latents, atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(log_density, golden.log_density, atol=1e-4, rtol=1e-9)
+    assert torch.equal(flow.decode(golden.latents), golden.images)
+    assert torch.equal(flow.decode(golden.latents.float()), golden.images)
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_published_flows_encode_anything_exactly_at_any_size(name: str) -> None:
+    flow = zoo.load(name)
+    for size in [flow.config.size, (64, 16), (4, 4)]:
+        images = hard_images(flow.config.channels, size, noise=4)
+        assert torch.equal(flow.decode(flow.encode(images), size), images)
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_latents_decode_in_another_process_and_batch_size(name: str, tmp_path) -> None:
+    images = Golden.load(card_folder(name)).images
+    z = zoo.load(name).encode(images)
+    torch.save(z, tmp_path / "z.pt")
+    script = (
+        "import sys, torch, zoo; torch.set_num_threads(1); flow = zoo.load(sys.argv[1]);"
+        "z = torch.load(sys.argv[2]);"
+        "torch.save(torch.cat([flow.decode(part) for part in z.split(3)]), sys.argv[3])"
+    )
+    paths = [str(tmp_path / "z.pt"), str(tmp_path / "images.pt")]
+    subprocess.run([sys.executable, "-c", script, name, *paths], check=True)
+    assert torch.equal(torch.load(paths[1]), images)
