@@ -5,7 +5,7 @@
 Every entrypoint returns a `zoo.Flow` in eval mode. Nothing is imported before one is called.
 """
 
-dependencies = ["torch", "safetensors", "huggingface_hub", "numpy", "PIL"]
+dependencies = ["torch", "safetensors", "numpy"]
 
 
 def _zoo_module(name):

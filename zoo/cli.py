@@ -248,8 +248,12 @@ def train(context: typer.Context) -> None:
 @app.command()
 def export(
     checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="Checkpoint of training.")],
-    name: Annotated[str, typer.Option(help="Name of the model.")],
-    recipe: Annotated[Path, typer.Option(help="Recipe that it was trained from.")],
+    name: Annotated[
+        str | None, typer.Option(help="Of the model; default: <architecture>_<dataset>.")
+    ] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(help="Default: the recipe kept in the checkpoint.")
+    ] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Raw files, for golden images of the data set.")
     ] = None,
@@ -258,7 +262,8 @@ def export(
     ),
 ) -> None:
     """Write a checkpoint's flow as a model folder: weights, config, golden tensors, recipe."""
-    folder = _training("export").export(checkpoint, name, recipe, output / name, data_dir)
+    options = {"name": name, "recipe": recipe, "data_dir": data_dir}
+    folder = _training("export").export(checkpoint, output, **options)
     console.print(f"{folder}/ written. Measure it: flowzoo evaluate local-dir:{folder} ...")
 
 

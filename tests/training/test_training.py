@@ -11,6 +11,7 @@ from torch.testing import assert_close
 
 from zoo import load
 from zoo.errors import ConfigError, NonFiniteError
+from zoo.golden import Golden
 from zoo.registry import MODELS
 from zoo.training.callbacks import EMA
 from zoo.training.cli import FlowCLI, train
@@ -107,7 +108,9 @@ def test_pictures_are_written(trained: Path) -> None:
 
 def test_an_exported_checkpoint_loads_and_encodes_exactly(trained: Path, tmp_path: Path) -> None:
     checkpoint = trained / "checkpoints" / "last.ckpt"
-    folder = export(checkpoint, "finc_digits", trained / "recipe.yaml", tmp_path / "x", trained)
+    folder = export(checkpoint, tmp_path, data_dir=trained)
+    assert folder == tmp_path / "finc_digits"
+    assert Golden.load(folder).natural == 16
     flow = load(f"local-dir:{folder}")
     images = load_images("digits", "", "test")
     assert torch.equal(flow.decode(flow.encode(images)), images)

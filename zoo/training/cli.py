@@ -1,6 +1,7 @@
 """`flowzoo train`: LightningCLI with the standard callbacks of a flow."""
 
 import warnings
+from pathlib import Path
 
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -31,10 +32,13 @@ class FlowCLI(LightningCLI):
         parser.add_argument("--init_from", type=str | None, default=None, help="model to fine-tune")
 
     def before_fit(self) -> None:
-        source = self.config["fit"]["init_from"]
-        if source is None:
-            return
-        if self.config["fit"].get("ckpt_path"):
+        config = self.config["fit"]
+        self.model.recipe = "".join(Path(path).read_text() for path in config["config"] or ())
+        if config["init_from"] is not None:
+            self._start_from(config["init_from"], resuming=config.get("ckpt_path") is not None)
+
+    def _start_from(self, source: str, resuming: bool) -> None:
+        if resuming:
             raise ConfigError("--init_from starts anew and --ckpt_path resumes; pass one of them.")
         flow = load(source)
         if flow.config != self.model.flow.config:

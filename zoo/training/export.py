@@ -38,26 +38,37 @@ def load_checkpoint(path: Path) -> tuple[Flow, dict[str, Any]]:
 
 
 def export(
-    checkpoint: Path, name: str, recipe: Path, folder: Path, data_dir: Path | None = None
+    checkpoint: Path,
+    parent: Path,
+    *,
+    name: str | None = None,
+    recipe: Path | None = None,
+    data_dir: Path | None = None,
 ) -> Path:
     """Write config.json, model.safetensors, golden.safetensors, recipe.yaml and README.md.
 
     Args:
         checkpoint: File of `flowzoo train`.
-        name: Of the model.
-        recipe: What it was trained from.
-        folder: Created if missing.
+        parent: The model's folder is created here.
+        name: Of the model and its folder; <architecture>_<dataset> if not given.
+        recipe: What it was trained from, if it is not the recipe kept in the checkpoint.
         data_dir: Raw files; the golden tensors then hold test images of the data set, if its
             licence lets them be passed on.
+
+    Returns:
+        The model's folder.
     """
     flow, saved = load_checkpoint(checkpoint)
     dataset = saved["datamodule_hyper_parameters"]["name"]
+    name = name or f"{saved['flow_config']['architecture']}_{dataset}"
+    folder = parent / name
     natural = None
     if data_dir is not None and dataset in FREE_DATASETS:
         natural = load_images(dataset, data_dir, "test")[:GOLDEN_IMAGES]
     about = {"name": name, "dataset": dataset, "step": saved["global_step"]}
     save_folder(flow, folder, about)
     make_golden(flow, natural).save(folder)
-    write_atomically(folder / "recipe.yaml", recipe.read_bytes())
+    text = recipe.read_text() if recipe else saved["recipe"]
+    write_atomically(folder / "recipe.yaml", text.encode())
     write_card(folder)
     return folder

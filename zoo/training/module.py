@@ -44,6 +44,7 @@ class FlowModule(L.LightningModule):
         self.save_hyperparameters()
         config = find_architecture(architecture).preset(preset, **(overrides or {}))
         self.flow = build(config)
+        self.recipe = ""  # the text of the recipe, for whoever exports a checkpoint
         self.val_bits_per_dim = BitsPerDim()
 
     def training_step(self, images: Tensor, batch_idx: int) -> Tensor:
@@ -89,3 +90,4 @@ class FlowModule(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["flow_config"] = config_to_json(self.flow.config)
+        checkpoint["recipe"] = self.recipe
