@@ -2,11 +2,12 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from zoo.errors import ConfigError
 
 Preprocessing = Literal["center", "logit"]
+Config = TypeVar("Config", bound="FlowConfig")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,7 @@ class FlowConfig:
             )
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
+    def from_dict(cls: type[Config], values: dict[str, Any]) -> Config:
         """Read a configuration from JSON; every field must be there, and no other."""
         names = {field.name for field in dataclasses.fields(cls)}
         for problem, found in (("unknown", set(values) - names), ("missing", names - set(values))):

@@ -1,10 +1,8 @@
 """Sizes that the architectures share."""
 
-from typing import Any, TypeVar
+from typing import Any
 
-from zoo.architectures.config import FlowConfig
-
-Config = TypeVar("Config", bound=FlowConfig)
+from zoo.architectures.config import Config
 
 MNIST: dict[str, Any] = {"channels": 1, "size": (28, 28), "levels": 2}
 CIFAR10: dict[str, Any] = {"channels": 3, "size": (32, 32), "levels": 3}
