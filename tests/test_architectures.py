@@ -74,7 +74,12 @@ def flow_section(**changes) -> dict:
         (flow_section(steps=0), "steps must be a positive integer; got 0"),
         (flow_section(steps="8"), "steps must be a positive integer; got '8'"),
         (flow_section(preprocessing="log"), "preprocessing must be one of center, logit"),
-        (flow_section(kernel_size=0), "kernel_size"),
+        (flow_section(kernel_size=0), "kernel_size must be a positive integer"),
+        (flow_section(channels=True), "channels must be a positive integer; got True"),
+        (flow_section(size=28), r"size must be \[H, W\]; got 28"),
+        (flow_section(size=[28.0, 28.0]), "divisible by 2"),
+        (flow_section(net_actnorm="no"), "net_actnorm must be true or false"),
+        (flow_section(logit_alpha=None), "logit_alpha must be in"),
     ],
 )
 def test_bad_configs_say_what_is_wrong(changes: dict, message: str) -> None:

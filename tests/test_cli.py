@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from PIL import Image
 
 from tests.test_flow import tiny
 from zoo import cli
+from zoo.latents import LatentFile
 from zoo.weights import save_folder
 
 
@@ -92,7 +94,38 @@ def test_files_of_one_name_do_not_overwrite_each_other(run, model, tmp_path) -> 
     files = [tmp_path / folder / "a.png" for folder in ("x", "y")]
     run("encode", *files, "-o", tmp_path / "z", "-m", model)
     run("decode", tmp_path / "z", "-o", tmp_path / "out")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a_0.png", "a_1.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "a_1.png"]
+    assert cli._distinct(["a", "a", "a_1"]) == ["a", "a_1", "a_1_1"]
+
+
+def test_names_in_a_latents_file_cannot_leave_the_folder(run, model, tmp_path) -> None:
+    write(tmp_path / "a.png", 8, 12)
+    run("encode", tmp_path / "a.png", "-o", tmp_path / "z", "-m", model)
+    file = LatentFile.load(tmp_path / "z")
+    evil = replace(file, images=[replace(file.images[0], name="../../evil")])
+    evil.save(tmp_path / "z")
+    assert run("decode", tmp_path / "z", "-o", tmp_path / "x" / "out")[0] == 0
+    assert [path.name for path in (tmp_path / "x" / "out").iterdir()] == ["evil.png"]
+
+
+def test_images_of_more_than_8_bits_are_refused(run, model, tmp_path) -> None:
+    Image.fromarray(np.arange(96, dtype=np.uint16).reshape(8, 12) * 600).save(tmp_path / "a.png")
+    code, _, err = run("encode", tmp_path / "a.png", "-o", tmp_path / "z", "-m", model)
+    assert code == 2
+    assert "more than 8 bits" in err
+
+
+def test_a_picture_of_unknown_kind_is_one_line(run, model, tmp_path) -> None:
+    code, _, err = run("sample", model, "-n", 1, "-o", tmp_path / "samples")
+    assert code == 2
+    assert "Use an ending such as .png" in err
+
+
+def test_files_with_brackets_in_their_names(run, model, tmp_path) -> None:
+    write(tmp_path / "a[b] [/c].png", 8, 12)
+    code, out, _ = run("encode", tmp_path / "a[b] [/c].png", "-o", tmp_path / "z", "-m", model)
+    assert code == 0
+    assert "a[b] [/c].png" in out
 
 
 def test_latents_of_another_model_are_refused(run, model, tmp_path) -> None:

@@ -14,7 +14,7 @@ from tests.bijections.test_bijections import flat_jacobian
 from zoo import Flow
 from zoo.architectures import ARCHITECTURES, build
 from zoo.bijections.padded_conv import CornerConv
-from zoo.errors import ImageError, LatentError, NonFiniteError, NotInvertibleError
+from zoo.errors import ArgumentError, ImageError, LatentError, NonFiniteError, NotInvertibleError
 from zoo.exactness import hard_images, worst_layer
 
 TINY = {"size": (8, 12), "steps": 2, "hidden_channels": 8}
@@ -191,8 +191,9 @@ def test_what_cannot_come_back_is_an_error_that_names_images_and_layer() -> None
     assert flow.encode(images, exact=False).shape == (4, 96)
 
 
-def test_the_worst_layer_is_found() -> None:
-    flow = tiny()
+@pytest.mark.parametrize("net_actnorm", [False, True])
+def test_the_worst_layer_is_found(net_actnorm: bool) -> None:
+    flow = tiny(net_actnorm=net_actnorm)
     layer = flow.blocks[1].bijections[1]
     torch.nn.init.constant_(layer.taps, 20.0)
     name, error = worst_layer(flow, noise())
@@ -208,6 +209,16 @@ def test_changed_weights_change_the_float64_copy() -> None:
     again = flow.encode(images)
     assert not torch.equal(z, again)
     assert torch.equal(flow.decode(again), images)
+
+
+def test_the_float64_copy_is_not_kept_in_training() -> None:
+    flow, images = explode(tiny(), 5.0).train(), noise()
+    with torch.no_grad():
+        for parameter in flow.blocks[1].parameters():
+            z = flow.encode(images)
+            parameter.data.mul_(0.9)  # unseen by version counters
+            assert torch.equal(flow.decode(flow.encode(images)), images)
+    assert not torch.equal(flow.encode(images), z)
 
 
 def test_certificate_reports_gain_and_round_trip() -> None:
@@ -301,8 +312,12 @@ def test_bad_sizes_and_steps_say_what_is_right() -> None:
         flow.sample(1, size=(6, 8))
     with pytest.raises(ImageError, match="one shape"):
         flow.interpolate(noise(1), noise(2))
-    with pytest.raises(ValueError, match="at least 2"):
+    with pytest.raises(ArgumentError, match="at least 2"):
         flow.interpolate(noise(1), noise(1), steps=1)
+    with pytest.raises(ArgumentError, match="n_samples must be at least 1"):
+        flow.log_prob(noise(1), n_samples=0)
+    with pytest.raises(ArgumentError, match="n must be at least 0"):
+        flow.sample(-1)
 
 
 def test_nothing_that_is_not_finite_is_hidden() -> None:
@@ -311,7 +326,7 @@ def test_nothing_that_is_not_finite_is_hidden() -> None:
         flow.blocks[0].bijections[2].bias.fill_(math.nan)
     with pytest.raises(NonFiniteError, match="4 of 4 images"):
         flow.log_prob(noise())
-    with pytest.raises(NonFiniteError, match="3 of 3 samples"):
+    with pytest.raises(NonFiniteError, match="3 of 3 images"):
         flow.sample(3)
     with pytest.raises(NotInvertibleError):
         flow.encode(noise())
@@ -322,3 +337,13 @@ def test_infinity_behind_a_sigmoid_counts_as_not_finite() -> None:
     z = torch.full((1, 96), 1e38)
     x, log_det = flow.inverse(z)
     assert not flow.finite(x, log_det).any()
+    with pytest.raises(NonFiniteError, match="1 of 1 images are not finite"):
+        flow.decode(z)
+
+
+def test_no_images_are_no_problem() -> None:
+    flow = tiny()
+    z = flow.encode(noise(0))
+    assert z.shape == (0, 96)
+    assert flow.decode(z).shape == (0, 1, 8, 12)
+    assert flow.bits_per_dim(noise(0)).shape == flow.log_prob(noise(0)).shape == (0,)

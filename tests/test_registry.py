@@ -10,7 +10,7 @@ from zoo.architectures import ARCHITECTURES
 from zoo.errors import UnknownModelError, WeightsError
 from zoo.exactness import hard_images
 from zoo.golden import Golden, density
-from zoo.registry import MODELS, Model, _unique, card_folder
+from zoo.registry import MODELS, Model, _unique, folder_of
 from zoo.weights import content_hash, read_config
 
 PRETRAINED = zoo.list_models(pretrained=True)
@@ -70,7 +70,7 @@ def test_pretrained_never_means_random() -> None:
 
 @pytest.mark.parametrize("name", PRETRAINED)
 def test_published_weights_are_what_they_claim(name: str) -> None:
-    folder, model = card_folder(name), MODELS[name]
+    folder, model = folder_of(name), MODELS[name]
     config = read_config(folder)
     flow = zoo.load(name)
     assert config["sha256"] == model.sha256 == content_hash(flow.state_dict())
@@ -90,7 +90,7 @@ def test_published_weights_are_what_they_claim(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRETRAINED)
 def test_published_evaluations_keep_the_contract(name: str) -> None:
-    evaluation = json.loads((card_folder(name) / "eval.json").read_text())
+    evaluation = json.loads((folder_of(name) / "eval.json").read_text())
     assert evaluation["sha256"] == MODELS[name].sha256
     assert evaluation["split"] == "test"
     assert evaluation["exact_share"] == 1
@@ -102,7 +102,7 @@ def test_published_evaluations_keep_the_contract(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRETRAINED)
 def test_golden_tensors_reproduce(name: str) -> None:
-    flow, golden = zoo.load(name), Golden.load(card_folder(name))
+    flow, golden = zoo.load(name), Golden.load(folder_of(name))
     latents, log_density = density(flow, golden.images)
     torch.testing.assert_close(latents, golden.latents, atol=1e-6, rtol=1e-6)
     torch.testing.assert_close(log_density, golden.log_density, atol=1e-4, rtol=1e-9)
@@ -120,7 +120,7 @@ def test_published_flows_encode_anything_exactly_at_any_size(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRETRAINED)
 def test_latents_decode_in_another_process_and_batch_size(name: str, tmp_path) -> None:
-    images = Golden.load(card_folder(name)).images
+    images = Golden.load(folder_of(name)).images
     z = zoo.load(name).encode(images)
     torch.save(z, tmp_path / "z.pt")
     script = (

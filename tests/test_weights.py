@@ -67,9 +67,12 @@ def tamper(folder: Path, change) -> None:
     tensors = load_file(path)
     change(tensors)
     save_file(tensors, path)
+    edit_config(folder, sha256=content_hash(tensors))
+
+
+def edit_config(folder: Path, **changes) -> None:
     config = json.loads((folder / "config.json").read_text())
-    config["sha256"] = content_hash(tensors)
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps({**config, **changes}))
 
 
 def flip_byte(path: Path) -> None:
@@ -93,6 +96,7 @@ FIRST = "blocks.0.bijections.1.taps"
         (lambda f: (f / "model.safetensors").unlink(), WeightsError, "no model.safetensors"),
         (lambda f: (f / "config.json").write_text("{"), ConfigError, "cannot be read"),
         (lambda f: (f / "config.json").write_text("[]"), ConfigError, "JSON object"),
+        (lambda f: edit_config(f, sha256=None), WeightsError, "announced is None"),
         (lambda f: flip_byte(f / "model.safetensors"), WeightsError, "announced"),
         (lambda f: truncate(f / "model.safetensors"), WeightsError, "damaged"),
         (lambda f: (f / "model.safetensors").write_bytes(b""), WeightsError, "damaged"),

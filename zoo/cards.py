@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from zoo.files import write_atomically
-from zoo.registry import MODELS, card_folder, list_models
+from zoo.registry import MODELS, folder_of, list_models
 from zoo.weights import read_config
 
 EVALUATION = "eval.json"
 CARD = "README.md"
+MARKS = ("<!-- models: python -m zoo.cards -->", "<!-- /models -->")
 
 SOURCES = {
     "glow": "Glow (Kingma & Dhariwal, 2018), arXiv:1807.03039",
@@ -54,8 +55,8 @@ def render_card(folder: Path) -> str:
         _measured(evaluation) if evaluation else "Not evaluated yet.",
         "## Files\n\n"
         "`config.json` describes the flow, `model.safetensors` holds its weights, `recipe.yaml` "
-        "is what it was trained from. `golden.safetensors` holds images with their latents and "
-        f"log-density: patterns and noise{_golden_source(dataset)}.",
+        "is the recipe it was trained from. `golden.safetensors` holds images with their latents "
+        f"and log-density: patterns and noise{_golden_source(dataset)}.",
         "## Limits\n\nLike all flows, it can give high likelihood to simple images unlike any it "
         "was trained on; likelihood alone is no test of whether an image belongs to the data.",
     ]
@@ -102,7 +103,8 @@ def models_table() -> str:
     header = "| model | data | bits/dim (test) | exact | finite samples | parameters |"
     rows = [header, "| --- | --- | --- | --- | --- | --- |"]
     for name in list_models(pretrained=True):
-        evaluation = read_evaluation(card_folder(name)) or {}
+        evaluation = read_evaluation(folder_of(name))
+        assert evaluation is not None, f"{name} was published without an evaluation"
         rows.append(
             f"| [`{name}`](model_cards/{name}) | {MODELS[name].dataset} "
             f"| {evaluation['bits_per_dim']:.3f} | {evaluation['exact_share']:.0%} "
@@ -110,3 +112,22 @@ def models_table() -> str:
         )
     untrained = [f"`{name}`" for name in list_models() if not MODELS[name].sha256]
     return "\n".join(rows) + f"\n\nWithout published weights yet: {', '.join(untrained)}."
+
+
+def with_models_table(readme: str) -> str:
+    """The README with the table of models between its two marks."""
+    before, rest = readme.split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    return f"{before}{MARKS[0]}\n{models_table()}\n{MARKS[1]}{after}"
+
+
+def refresh(repository: Path) -> None:
+    """Render all cards of the clone and the README's table again."""
+    for name in list_models(pretrained=True):
+        write_card(repository / "model_cards" / name)
+    readme = repository / "README.md"
+    write_atomically(readme, with_models_table(readme.read_text()).encode())
+
+
+if __name__ == "__main__":
+    refresh(Path(__file__).parents[1])

@@ -1,6 +1,7 @@
 """The `flowzoo` command."""
 
 import importlib
+import itertools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ from zoo.errors import ConfigError, FlowzooError
 from zoo.files import write_json
 from zoo.latents import LatentFile
 from zoo.pictures import Fit, read_image, write_grid, write_image
-from zoo.registry import MODELS, card_folder, list_models, load
+from zoo.registry import LOCAL, MODELS, folder_of, list_models, load
 from zoo.weights import content_hash, read_config
 
 app = typer.Typer(
@@ -30,7 +31,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-console = Console()
+console = Console(markup=False, highlight=False)
 
 DEFAULT_MODEL = "finc_mnist"
 MODEL_HELP = "A name of `flowzoo ls`, or local-dir:PATH."
@@ -54,7 +55,10 @@ def main() -> None:
     except FlowzooError as error:
         message = str(error)
     except usage_error as error:
-        message = f"{error.format_message()} See flowzoo --help."  # type: ignore[attr-defined]
+        message = error.format_message()  # type: ignore[attr-defined]
+        if not message:  # no arguments: the help has been printed
+            sys.exit(2)
+        message += " See flowzoo --help."
     except typer.Abort:
         message = "interrupted."
     except OSError as error:
@@ -72,7 +76,7 @@ def ls(
     table = Table("model", "architecture", "data set", "pretrained", "bits/dim (test)")
     for name in list_models(pattern, pretrained=pretrained):
         model = MODELS[name]
-        evaluation = read_evaluation(card_folder(name)) if model.sha256 else None
+        evaluation = read_evaluation(folder_of(name)) if model.sha256 else None
         weights = "yes" if model.sha256 else "-"
         score = f"{evaluation['bits_per_dim']:.3f}" if evaluation else "-"
         table.add_row(name, model.architecture, model.dataset, weights, score)
@@ -90,7 +94,7 @@ def info(name: ModelArgument) -> None:
         console.print("weights: none published; random ones have no certificate")
         return
     console.print(f"weights sha256: {content_hash(flow.state_dict())}")
-    if evaluation := read_evaluation(_folder(name)):
+    if evaluation := read_evaluation(folder_of(name)):
         console.print_json(data=evaluation)
     print(flow.certify().table())
 
@@ -109,7 +113,7 @@ def encode(
     flow, fit = load(model), _fit(resize, pad, original_size)
     read = [read_image(path, flow, fit) for path in track(images, "reading", console=console)]
     for path, (_, fitted) in zip(images, read, strict=True):
-        console.print(f"{path}: {fitted.changes}", soft_wrap=True, highlight=False)
+        console.print(f"{path}: {fitted.changes}", soft_wrap=True)
     pixels = [image for image, _ in read]
     latents = _in_batches(
         [tuple(image.shape) for image in pixels],
@@ -118,7 +122,9 @@ def encode(
         lambda chosen: flow.encode(torch.stack([pixels[i] for i in chosen])),
     )
     sha256 = content_hash(flow.state_dict())
-    LatentFile(model, sha256, [fitted for _, fitted in read], latents).save(output)
+    # A folder is remembered by its full path: decode may run elsewhere.
+    source = f"{LOCAL}{folder_of(model)}" if model.startswith(LOCAL) else model
+    LatentFile(source, sha256, [fitted for _, fitted in read], latents).save(output)
     console.print(f"{len(read)} images encoded, each verified to come back exactly: {output}")
 
 
@@ -135,7 +141,9 @@ def decode(
     file = LatentFile.load(latents)
     flow = load(model or file.model)
     file.check_model(content_hash(flow.state_dict()))
-    paths = [output / f"{name}.png" for name in _distinct([image.name for image in file.images])]
+    # Only the last part of a name: the file may come from anyone.
+    names = _distinct([Path(image.name).name for image in file.images])
+    paths = [output / f"{name}.png" for name in names]
     keys = [(image.size, z.dtype) for image, z in zip(file.images, file.latents, strict=True)]
     decoded = _in_batches(
         keys,
@@ -159,13 +167,16 @@ def sample(
     count: Annotated[int, typer.Option("-n", "--count", help="Number of images.", min=1)] = 64,
     temperature: Annotated[float, typer.Option(help="Standard deviation of latents.", min=0)] = 0.8,
     size: Annotated[tuple[int, int] | None, typer.Option(help="Height and width.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the latents.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the latents.", min=0, max=2**63 - 1)] = 0,
     columns: Annotated[int, typer.Option(help="Images in a row.", min=1)] = 8,
+    batch_size: Batch = 64,
 ) -> None:
     """Draw images and write them as one grid."""
     generator = torch.Generator().manual_seed(seed)
-    images = load(name).sample(count, temperature=temperature, size=size, generator=generator)
-    write_grid(images, output, columns=min(columns, count))
+    flow, options = load(name), {"temperature": temperature, "size": size, "generator": generator}
+    batches = [min(batch_size, count - start) for start in range(0, count, batch_size)]
+    images = [flow.sample(n, **options) for n in track(batches, "sampling", console=console)]
+    write_grid(torch.cat(images), output, columns=min(columns, count))
     console.print(f"{count} samples at temperature {temperature}: {output}")
 
 
@@ -187,7 +198,7 @@ def interpolate(
     ends = []
     for path in (a, b):
         image, fitted = read_image(path, flow, fit)
-        console.print(f"{path}: {fitted.changes}", soft_wrap=True, highlight=False)
+        console.print(f"{path}: {fitted.changes}", soft_wrap=True)
         ends.append(image[None])
     write_grid(flow.interpolate(ends[0], ends[1], steps)[0], output, columns=steps)
     console.print(f"{steps} images from {a} to {b}: {output}")
@@ -202,13 +213,15 @@ def evaluate(
     ] = None,
     n_samples: Annotated[int, typer.Option(help="Draws of the weighted bound.", min=1)] = 8,
     batch_size: Batch = 250,
-    seed: Annotated[int, typer.Option(help="Seed of dequantization and samples.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of dequantization and samples.", min=0, max=2**63 - 1)
+    ] = 0,
 ) -> None:
     """Measure bits/dim, exactness and samples on the test split; write eval.json."""
     data = _training("data")
     from zoo.evaluation.evaluate import evaluate as run
 
-    folder = _folder(name)
+    folder = folder_of(name)
     flow, dataset = load(name), _dataset(name, folder)
     images = data.load_images(dataset, data_dir, "test")
     totals = {"likelihood": len(images), "exactness": len(images), "samples": 1000}
@@ -312,21 +325,20 @@ def _fit(resize: bool, pad: bool, original_size: bool) -> Fit:
     return "pad" if pad else "original" if original_size else "resize"
 
 
-def _folder(name: str) -> Path:
-    return Path(name.removeprefix("local-dir:")) if ":" in name else card_folder(name)
-
-
 def _dataset(name: str, folder: Path) -> str:
-    dataset = read_config(folder).get("dataset")
-    if not isinstance(dataset, str):
-        raise ConfigError(f"{folder}/config.json names no dataset to evaluate {name} on.")
-    return dataset
+    config = read_config(folder)
+    if not isinstance(config.get("name"), str) or not isinstance(config.get("dataset"), str):
+        raise ConfigError(f"config.json of {name} lacks a name or a dataset to evaluate it on.")
+    return str(config["dataset"])
 
 
 def _distinct(names: list[str]) -> list[str]:
     """Number those that occur more than once."""
-    twice = {name for name in names if names.count(name) > 1}
-    return [f"{name}_{i}" if name in twice else name for i, name in enumerate(names)]
+    distinct: list[str] = []
+    for name in names:
+        candidates = (f"{name}_{i}" for i in itertools.count(1))
+        distinct.append(next(c for c in itertools.chain([name], candidates) if c not in distinct))
+    return distinct
 
 
 def _in_batches(

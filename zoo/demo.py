@@ -9,42 +9,41 @@ from rich.table import Table
 
 from zoo.golden import Golden
 from zoo.pictures import write_grid
-from zoo.registry import card_folder, find_model, load
+from zoo.registry import folder_of, load
 
 
 def demo(name: str, folder: Path, console: Console) -> int:
     """Show a pretrained model at work and write its pictures; return the number of failures."""
-    find_model(name)
     start = time.perf_counter()
     flow = load(name)
-    golden = Golden.load(card_folder(name))
+    golden = Golden.load(folder_of(name))
     loaded = time.perf_counter()
     z = flow.encode(golden.images)
     encoded = time.perf_counter()
     back = flow.decode(z)
     decoded = time.perf_counter()
 
+    count = len(golden.images)
     same = (back == golden.images).flatten(1).all(1)
-    natural = golden.images[: golden.natural]
+    natural = golden.images[: golden.natural or count]
     generator = torch.Generator().manual_seed(0)
     samples = flow.sample(64, temperature=0.8, generator=generator)
     with torch.no_grad():
         bits = flow.bits_per_dim(natural, generator=generator).mean()
 
-    count = len(same)
     table = Table(title=f"{name}: {sum(p.numel() for p in flow.parameters()):,} parameters")
     table.add_column("what")
     table.add_column("measured", justify="right")
     table.add_row("images encoded and decoded", f"{count} ({golden.natural} of the data set)")
     table.add_row("that came back bit for bit", f"{int(same.sum())} of {count}")
-    table.add_row("bits/dim of the data set's", f"{bits:.3f}")
+    table.add_row("bits/dim of the data set's" if golden.natural else "bits/dim", f"{bits:.3f}")
     table.add_row("load", f"{1000 * (loaded - start):.0f} ms")
     table.add_row("encode, verified", f"{1000 * (encoded - loaded) / count:.1f} ms/image")
     table.add_row("decode", f"{1000 * (decoded - encoded) / count:.1f} ms/image")
     console.print(table)
 
     pairs = torch.stack([golden.images, back], dim=1).flatten(0, 1)
-    half = golden.natural // 2
+    half = len(natural) // 2
     paths = flow.interpolate(natural[:half], natural[half : 2 * half], steps=10)
     write_grid(samples, folder / "samples.png", columns=8)
     write_grid(pairs, folder / "reconstructions.png", columns=8)

@@ -5,6 +5,10 @@ class FlowzooError(Exception):
     """Base of all errors of this package; the command line prints them on one line."""
 
 
+class ArgumentError(FlowzooError, ValueError):
+    """A number or option out of its range."""
+
+
 class ImageError(FlowzooError, ValueError):
     """Images of a wrong dtype, shape, size or value range."""
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from zoo import exactness
 from zoo.bijections import Bijection, Center, Chain, Dequantize, Logit
 from zoo.bijections.cache import WeightCache
-from zoo.errors import ImageError, LatentError, NonFiniteError
+from zoo.errors import ArgumentError, ImageError, LatentError, NonFiniteError
 from zoo.images import check_images
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ class Flow(nn.Module):
 
     Latents are all factored-out parts of all levels, whitened by the learned priors and
     flattened: z ~ N(0, I) of D = C * H * W numbers. The flow is fully convolutional, so every
-    method takes any H and W divisible by 2^levels, not only the size it was trained on.
+    method takes any H and W divisible by 2^levels, not only the size it was trained on. Autocast
+    is switched off inside: in bfloat16 no image would come back.
 
     Source: RealNVP (Dinh et al., 2017), section 3.6, for the multi-scale architecture.
 
@@ -111,6 +112,7 @@ class Flow(nn.Module):
 
         Raises:
             LatentError: For a wrong dtype, shape or length, and for NaN or infinity.
+            NonFiniteError: If an image is NaN or infinite, as from absurdly large latents.
         """
         if not isinstance(z, Tensor) or z.dtype not in (torch.float32, torch.float64):
             kind = z.dtype if isinstance(z, Tensor) else type(z).__name__
@@ -118,8 +120,7 @@ class Flow(nn.Module):
         if not z.isfinite().all():
             raise LatentError("latents hold NaN or infinity; decode needs finite numbers.")
         dtype = torch.promote_types(z.dtype, self.dtype)
-        x, _ = self.at(dtype).inverse(z.to(dtype), size)
-        return self._to_images(x)
+        return self._to_images(*self.at(dtype).inverse(z.to(dtype), size))
 
     def encode_centres(self, images: Tensor) -> Tensor:
         """Latents (B, D) of the bin centres, unverified, in the flow's dtype."""
@@ -143,6 +144,7 @@ class Flow(nn.Module):
             NonFiniteError: If a likelihood is NaN or infinite; names the images.
         """
         self._check(images)
+        _at_least("n_samples", n_samples, 1)
         draws = [self._log_prob_of_draw(images, generator) for _ in range(n_samples)]
         log_prob = torch.stack(draws).logsumexp(0) - math.log(n_samples)
         finite = log_prob.detach().isfinite()
@@ -159,7 +161,7 @@ class Flow(nn.Module):
     ) -> Tensor:
         """-log_prob / (D ln 2) of 8-bit images, (B,) float64; arguments as for `log_prob`."""
         log_prob = self.log_prob(images, n_samples=n_samples, generator=generator)
-        return -log_prob / (images[0].numel() * math.log(2))
+        return -log_prob / (math.prod(images.shape[1:]) * math.log(2))
 
     def _log_prob_of_draw(self, images: Tensor, generator: torch.Generator | None) -> Tensor:
         x, log_volume = self.dequantize(images, dtype=self.dtype, generator=generator)
@@ -183,17 +185,11 @@ class Flow(nn.Module):
         Raises:
             NonFiniteError: If a sample is NaN or infinite, rather than hiding it.
         """
+        _at_least("n", n, 1)
         height, width = self._check_size(size or self.config.size)
         shape = (n, self.config.channels * height * width)
         z = torch.randn(shape, generator=generator, dtype=self.dtype, device=self.device)
-        x, log_det = self.inverse(z * temperature, (height, width))
-        finite = self.finite(x, log_det)
-        if not finite.all():
-            raise NonFiniteError(
-                f"{int((~finite).sum())} of {n} samples are not finite. "
-                "Lower the temperature, or sample in float64: flow.double().sample(...)."
-            )
-        return self._to_images(x)
+        return self._to_images(*self.inverse(z * temperature, (height, width)))
 
     @staticmethod
     def finite(x: Tensor, log_det: Tensor) -> Tensor:
@@ -215,15 +211,17 @@ class Flow(nn.Module):
         Returns:
             uint8 (B, steps, C, H, W).
         """
+        self._check(a)
+        self._check(b)
         if a.shape != b.shape:
             raise ImageError(
                 f"a and b must have one shape; got {tuple(a.shape)}, {tuple(b.shape)}."
             )
-        if steps < 2:
-            raise ValueError(f"steps counts both ends, so it must be at least 2; got {steps}.")
-        z = self.encode(torch.cat([a, b])).double()
-        path = _great_circle(z[: len(a)], z[len(a) :], steps)  # (B, steps, D)
-        images = self.decode(path.flatten(0, 1), (a.shape[2], a.shape[3]))
+        _at_least("steps, both ends included,", steps, 2)
+        z = self.encode(torch.cat([a, b]))
+        path = _great_circle(z[: len(a)].double(), z[len(a) :].double(), steps)  # (B, steps, D)
+        # In the precision that the ends were verified in.
+        images = self.decode(path.flatten(0, 1).to(z.dtype), (a.shape[2], a.shape[3]))
         return images.unflatten(0, (len(a), steps))
 
     # The parts of a latent.
@@ -241,7 +239,7 @@ class Flow(nn.Module):
         """Views (B, C_l, H_l, W_l) of flat latents (B, D): finest first, coarse last."""
         shapes = self.level_shapes(size)
         lengths = [math.prod(shape) for shape in shapes]
-        if z.dim() != 2 or z.shape[1] != sum(lengths):
+        if z.dim() != 2 or len(z) == 0 or z.shape[1] != sum(lengths):
             height, width = size or self.config.size
             raise LatentError(
                 f"latents of {height} x {width} images are of shape (B, {sum(lengths)}); "
@@ -267,9 +265,10 @@ class Flow(nn.Module):
 
     def named_bijections(self) -> Iterator[tuple[str, Bijection]]:
         """Name and layer of every bijection that is not a chain of others, first to last."""
-        for name, module in self.named_modules():
-            if isinstance(module, Bijection) and not isinstance(module, Chain):
-                yield name, module
+        yield "preprocess", self.preprocess
+        for i, block in enumerate(self.blocks):
+            for j, layer in enumerate(block.bijections):
+                yield f"blocks.{i}.bijections.{j}", layer
 
     @property
     def divisor(self) -> int:
@@ -290,19 +289,32 @@ class Flow(nn.Module):
         """This flow, or a copy of it in another dtype that is kept until the weights change."""
         if dtype == self.dtype:
             return self
+        if self.training:
+            return copy.deepcopy(self).to(dtype).eval()
         weights = [*self.parameters(), *self.buffers()]
-        return self._twin.get(dtype, weights, lambda: copy.deepcopy(self).to(dtype).eval())
+        return self._twin.get(dtype, weights, lambda: copy.deepcopy(self).to(dtype))
 
     def _check(self, images: Tensor) -> None:
         check_images(images, self.config.channels, self.divisor)
 
     def _check_size(self, size: Size) -> Size:
-        if any(side < 1 or side % self.divisor for side in size):
+        if len(size) != 2 or any(side < 1 or side % self.divisor for side in size):
             raise ImageError(f"size must be (H, W) divisible by {self.divisor}; got {size}.")
         return size
 
-    def _to_images(self, x: Tensor) -> Tensor:
+    def _to_images(self, x: Tensor, log_det: Tensor) -> Tensor:
+        finite = self.finite(x, log_det)
+        if not finite.all():
+            raise NonFiniteError(
+                f"{int((~finite).sum())} of {len(x)} images are not finite. Use latents closer to "
+                "0 (a lower temperature), or float64: flow.double()."
+            )
         return self.dequantize.inverse(x)[0].to(torch.uint8)
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise ArgumentError(f"{name} must be at least {least}; got {value}.")
 
 
 def _great_circle(a: Tensor, b: Tensor, steps: int) -> Tensor:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
@@ -41,9 +42,10 @@ class Golden:
     def load(cls, folder: Path) -> "Golden":
         """Read golden.safetensors."""
         path = folder / GOLDEN
-        if not path.is_file():
-            raise WeightsError(f"there is no {GOLDEN} in {folder}. Get the file again.")
-        tensors = load_file(path)
+        try:
+            tensors = load_file(path)
+        except (OSError, SafetensorError) as error:
+            raise WeightsError(f"{path} is missing or damaged ({error}).") from error
         return cls(**{**tensors, "natural": int(tensors["natural"])})  # type: ignore[arg-type]
 
 

@@ -12,6 +12,7 @@ def check_images(images: Tensor, channels: int, divisor: int) -> None:
         isinstance(images, Tensor)
         and images.dtype == torch.uint8
         and images.dim() == 4
+        and len(images) > 0
         and images.shape[1] == channels
         and all(side > 0 and side % divisor == 0 for side in images.shape[2:])
     )

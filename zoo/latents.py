@@ -52,13 +52,13 @@ class LatentFile:
         try:
             with safe_open(path, framework="pt") as file:
                 about = json.loads((file.metadata() or {})[KEY])
-                latents = [file.get_tensor(str(i)) for i in range(len(about["images"]))]
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
+                images = [Fitted.from_dict(image) for image in about["images"]]
+                latents = [file.get_tensor(str(i)) for i in range(len(images))]
+                return cls(str(about["model"]), str(about["sha256"]), images, latents)
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise LatentError(
                 f"{path} is not a file of latents that flowzoo encode wrote ({error!r})."
             ) from error
-        images = [Fitted.from_dict(image) for image in about["images"]]
-        return cls(about["model"], about["sha256"], images, latents)
 
     def check_model(self, sha256: str) -> None:
         """Raise LatentError unless the weights are those that encoded."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -88,7 +88,12 @@ def write_image(image: Tensor, path: Path) -> None:
     """Write a uint8 (C, H, W) image; the ending chooses the format, PNG is lossless."""
     path.parent.mkdir(parents=True, exist_ok=True)
     planes = image.cpu().permute(1, 2, 0).squeeze(2).numpy()
-    Image.fromarray(planes).save(path)
+    try:
+        Image.fromarray(planes).save(path)
+    except (ValueError, OSError) as error:
+        raise ImageError(
+            f"{path} cannot be written: {error}. Use an ending such as .png."
+        ) from error
 
 
 def write_grid(images: Tensor, path: Path, columns: int, scale: int = 2, gap: int = 1) -> None:
@@ -106,9 +111,12 @@ def _open(path: Path, mode: str) -> tuple[Image.Image, str]:
     """The image in the mode, and the mode that the file has."""
     try:
         with Image.open(path) as picture:
-            return picture.convert(mode), picture.mode
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            converted, found = picture.convert(mode), picture.mode
+    except Exception as error:  # Pillow's plugins raise many kinds on damaged files
         raise ImageError(f"{path} cannot be read as an image: {error}") from error
+    if found.startswith(("I", "F")):
+        raise ImageError(f"{path} has more than 8 bits per channel. Convert it to 8 bits first.")
+    return converted, found
 
 
 def _fitted_size(

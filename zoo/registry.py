@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.architectures import build, find_architecture
-from zoo.errors import UnknownModelError, WeightsError
+from zoo.errors import ArgumentError, UnknownModelError, WeightsError
 from zoo.flow import Flow
 from zoo.suggest import suggest
 from zoo.weights import load_folder
+
+LOCAL = "local-dir:"
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ MODELS = _unique(
 )
 
 
-def list_models(pattern: str = "*", *, pretrained: bool = False) -> list[str]:
+def list_models(pattern: str = "*", pretrained: bool = False) -> list[str]:
     """Names of the models that match a shell pattern, sorted.
 
     Args:
@@ -79,22 +81,27 @@ def load(source: str, *, pretrained: bool = True) -> Flow:
 
     Raises:
         UnknownModelError: For a name that is not registered, or a path without a scheme.
+        ArgumentError: For a folder with pretrained=False.
         WeightsError: If no weights are published, or they are missing, damaged or tampered with.
     """
-    scheme, _, rest = source.partition(":")
-    if rest and scheme == "local-dir":
-        return load_folder(Path(rest).expanduser())
+    if source.startswith(LOCAL):
+        if not pretrained:
+            raise ArgumentError("a folder holds weights; pretrained=False goes with names only.")
+        return load_folder(folder_of(source))
     model = find_model(source)
+    preset = find_architecture(model.architecture).preset(model.preset)
     if not pretrained:
-        architecture = find_architecture(model.architecture)
-        return build(architecture.preset(model.preset)).eval()
+        return build(preset).eval()
     if model.sha256 is None:
         available = ", ".join(list_models(pretrained=True))
         raise WeightsError(
             f"no weights of {source} are published yet. Pretrained are: {available}. "
             "pretrained=False builds it with random weights."
         )
-    return load_folder(card_folder(source), sha256=model.sha256)
+    flow = load_folder(folder_of(source), sha256=model.sha256)
+    if flow.config != preset:
+        raise WeightsError(f"config.json of {source} is not {model.preset}. Get the file again.")
+    return flow
 
 
 def find_model(name: str) -> Model:
@@ -111,8 +118,11 @@ def find_model(name: str) -> Model:
     )
 
 
-def card_folder(name: str) -> Path:
-    """Folder of a model's card and weights: in the installed package, or in the clone."""
+def folder_of(source: str) -> Path:
+    """Folder of a source's card and weights: its own, the installed package's or the clone's."""
+    if source.startswith(LOCAL):
+        return Path(source.removeprefix(LOCAL)).expanduser().resolve()
+    name = find_model(source).name
     package = Path(__file__).parent
     installed = package / "model_cards" / name
     return installed if installed.is_dir() else package.parent / "model_cards" / name

@@ -60,11 +60,11 @@ def load_folder(folder: Path, *, sha256: str | None = None) -> Flow:
     document = read_config(folder)
     tensors = _read_weights(folder / WEIGHTS)
     found = content_hash(tensors)
-    for expected in (document.get("sha256"), sha256):
-        if expected is not None and found != expected:
+    for announced in (document.get("sha256"), found if sha256 is None else sha256):
+        if found != announced:
             raise WeightsError(
-                f"{folder / WEIGHTS} does not hold the announced weights: their hash is "
-                f"{found[:12]}…, announced is {expected[:12]}…. Get the files again."
+                f"{folder / WEIGHTS} does not hold the announced weights: their sha256 is "
+                f"{found}, announced is {announced}. Get the files again."
             )
     # On the meta device nothing is initialised only to be replaced, and no random number is used.
     with torch.device("meta"):

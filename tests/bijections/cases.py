@@ -32,7 +32,6 @@ class Case:
         make: Builds it.
         shape: Of one input; H differs from W.
         unit: Whether inputs lie in [0, 1].
-        bounds: Largest absolute log_det per dimension that its bounded scales allow, if any.
     """
 
     make: Callable[[], Bijection]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.testing import assert_close
 
-from tests.bijections.cases import CASES, Case
+import zoo.bijections
+from tests.bijections.cases import CASES, Case, shake
 from zoo.bijections import FInCUnit, PaddedConv2d, QuadCoupling
 from zoo.bijections.padded_conv import CORNERS
 
@@ -25,6 +26,12 @@ def flat_jacobian(function, x: Tensor) -> Tensor:
         for image in x
     ]
     return torch.stack([jacobian.flatten(1) for jacobian in per_image])
+
+
+def test_every_bijection_is_in_the_table() -> None:
+    # Dequantize is no bijection of reals: its inverse rounds, see test_layers.py.
+    public = set(zoo.bijections.__all__) - {"Bijection", "Dequantize"}
+    assert public == {type(case.make()).__name__ for case in CASES.values()}
 
 
 @every_case
@@ -75,7 +82,8 @@ def test_memory_layout_does_not_matter(case: Case) -> None:
     strided = x.transpose(2, 3).contiguous().transpose(2, 3)
     for other in (x.contiguous(memory_format=torch.channels_last), strided):
         assert_close(bijection(other), (y, log_det))
-    for other in (y.contiguous(memory_format=torch.channels_last), y.flip(0).flip(0)):
+    strided = y.transpose(2, 3).contiguous().transpose(2, 3)
+    for other in (y.contiguous(memory_format=torch.channels_last), strided):
         assert_close(bijection.inverse(other)[0], x)
 
 
@@ -158,6 +166,7 @@ def test_padded_conv_of_any_shape_comes_back(
     batch, channels, height, width, kernel, corner, diagonal, method
 ) -> None:
     layer = PaddedConv2d(channels, kernel, corner, diagonal, method=method).double().eval()
+    shake(layer, 0.05)
     x = torch.randn(batch, channels, height, width, dtype=torch.float64)
     assert_close(layer.inverse(layer(x)[0])[0], x, atol=1e-10, rtol=1e-10)
 
@@ -172,6 +181,7 @@ def test_padded_conv_of_any_shape_comes_back(
 )
 def test_finc_unit_of_any_shape_comes_back(quarter, height, width, kernel, method) -> None:
     layer = FInCUnit(4 * quarter, kernel, method=method).double().eval()
+    shake(layer, 0.05)
     x = torch.randn(2, 4 * quarter, height, width, dtype=torch.float64)
     assert_close(layer.inverse(layer(x)[0])[0], x, atol=1e-10, rtol=1e-10)
 

@@ -91,6 +91,14 @@ def test_solvers_agree(height_width) -> None:
     assert_close(row_scan(operator, y), wavefront(kernel, y))
 
 
+def test_rows_too_long_for_matrices_are_still_inverted() -> None:
+    layer = PaddedConv2d(2, 2).double().eval()
+    x = torch.randn(1, 2, 2, 1500, dtype=torch.float64)
+    with torch.no_grad():
+        assert_close(layer.inverse(layer(x)[0])[0], x)
+    assert layer._cache._values == {}
+
+
 def test_the_number_of_parameters_is_the_paper_s() -> None:
     # CInC Flow: 9 n^2 - n (n - 1) / 2 for a 3 x 3 convolution of n channels, and a bias here.
     n = 12

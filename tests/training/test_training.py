@@ -111,6 +111,9 @@ def test_an_exported_checkpoint_loads_and_encodes_exactly(trained: Path, tmp_pat
     folder = export(checkpoint, tmp_path, data_dir=trained)
     assert folder == tmp_path / "finc_digits"
     assert Golden.load(folder).natural == 16
+    (folder / "eval.json").write_text("{}")
+    export(checkpoint, tmp_path, data_dir=trained)
+    assert not (folder / "eval.json").exists(), "it was of the weights before"
     flow = load(f"local-dir:{folder}")
     images = load_images("digits", "", "test")
     assert torch.equal(flow.decode(flow.encode(images)), images)

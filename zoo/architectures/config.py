@@ -35,16 +35,22 @@ class FlowConfig:
     logit_alpha: float = 1e-6
 
     def __post_init__(self) -> None:
-        for name in ("channels", "levels", "steps", "hidden_channels"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ConfigError(f"{name} must be a positive integer; got {value!r}.")
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.type is int and (type(value) is not int or value < 1):
+                raise ConfigError(f"{field.name} must be a positive integer; got {value!r}.")
+        if not isinstance(self.net_actnorm, bool):
+            raise ConfigError(f"net_actnorm must be true or false; got {self.net_actnorm!r}.")
+        if not isinstance(self.logit_alpha, float) or not 0 < self.logit_alpha <= 0.25:
+            raise ConfigError(f"logit_alpha must be in (0, 0.25]; got {self.logit_alpha!r}.")
         if self.preprocessing not in get_args(Preprocessing):
             choices = ", ".join(get_args(Preprocessing))
             raise ConfigError(
                 f"preprocessing must be one of {choices}; got {self.preprocessing!r}."
             )
-        if len(self.size) != 2 or any(side < 1 or side % 2**self.levels for side in self.size):
+        if len(self.size) != 2 or any(
+            type(side) is not int or side < 1 or side % 2**self.levels for side in self.size
+        ):
             raise ConfigError(
                 f"size must be (H, W) divisible by 2^levels = {2**self.levels}; got {self.size}."
             )
@@ -56,6 +62,8 @@ class FlowConfig:
         for problem, found in (("unknown", set(values) - names), ("missing", names - set(values))):
             if found:
                 raise ConfigError(f"{problem} field in {cls.__name__}: {', '.join(sorted(found))}.")
+        if not isinstance(values["size"], list | tuple):
+            raise ConfigError(f"size must be [H, W]; got {values['size']!r}.")
         return cls(**{**values, "size": tuple(values["size"])})
 
     def to_dict(self) -> dict[str, Any]:

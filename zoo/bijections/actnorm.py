@@ -48,7 +48,8 @@ class ActNorm(Bijection):
 
     @torch.no_grad()
     def _initialize(self, x: Tensor) -> None:
-        moments = torch.stack([x.mean((0, 2, 3)), x.square().mean((0, 2, 3))]).double()
+        x = x.double()
+        moments = torch.stack([x.mean((0, 2, 3)), x.square().mean((0, 2, 3))])
         if dist.is_available() and dist.is_initialized():
             dist.all_reduce(moments)
             moments /= dist.get_world_size()

@@ -64,7 +64,7 @@ class Conv1x1(Bijection):
     def _inverse(self, dtype: torch.dtype) -> Tensor:
         if self.training or torch.is_grad_enabled():
             return self._compute_inverse().to(dtype)
-        weights = (self.lower, self.upper, self.raw_log_diagonal)
+        weights = (*self.parameters(), *self.buffers())
         return self._cache.get(dtype, weights, lambda: self._compute_inverse().to(dtype))
 
     def _compute_inverse(self) -> Tensor:

@@ -19,6 +19,8 @@ Method = Literal["row_scan", "wavefront"]
 
 CORNERS: tuple[Corner, ...] = get_args(Corner)
 BOUND = 3.0
+# Numbers in a row of a group beyond which its n x n matrices take too much memory.
+LONGEST_ROW = 2048
 
 
 class CornerConv(Bijection):
@@ -38,7 +40,8 @@ class CornerConv(Bijection):
         diagonal: "free" learns the diagonal of the last tap, "unit" fixes it to 1 (log_det = 0).
         bias: Whether to add a bias per channel.
         init_std: Standard deviation of the taps at the start.
-        method: How to invert: "row_scan" (H matrix products) or "wavefront" (the reference).
+        method: How to invert: "row_scan" (H matrix products; very wide maps go to the wavefront)
+            or "wavefront" (the reference).
     """
 
     def __init__(
@@ -71,7 +74,7 @@ class CornerConv(Bijection):
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
         grouped = _group(y if self.bias is None else y - self.bias, self.corners)
-        if self.method == "wavefront":
+        if self.method == "wavefront" or grouped.shape[2] * grouped.shape[4] > LONGEST_ROW:
             x = wavefront(self.kernel(y.dtype), grouped)
         else:
             x = row_scan(self._row_operator(y.shape[-1], y.dtype), grouped)
@@ -131,7 +134,8 @@ class PaddedConv2d(CornerConv):
         kernel_size: k, or (kh, kw).
         corner: Where the padding is, that is, the direction a pixel takes information from.
         diagonal: "free" learns the diagonal of the last tap, "unit" fixes it to 1 (log_det = 0).
-        method: How to invert: "row_scan" (H matrix products) or "wavefront" (the reference).
+        method: How to invert: "row_scan" (H matrix products; very wide maps go to the wavefront)
+            or "wavefront" (the reference).
     """
 
     def __init__(
@@ -162,7 +166,8 @@ class FInCUnit(CornerConv):
     Args:
         channels: Number of channels C of the (B, C, H, W) input, a multiple of 4.
         kernel_size: k, or (kh, kw).
-        method: How to invert: "row_scan" (H matrix products) or "wavefront" (the reference).
+        method: How to invert: "row_scan" (H matrix products; very wide maps go to the wavefront)
+            or "wavefront" (the reference).
     """
 
     def __init__(

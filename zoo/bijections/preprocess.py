@@ -48,7 +48,7 @@ class Dequantize(Bijection):
         return x, y.new_full((len(y),), self._log_volume(y))
 
     def _log_volume(self, x: Tensor) -> float:
-        return x[0].numel() * math.log(self.levels)
+        return math.prod(x.shape[1:]) * math.log(self.levels)
 
 
 class Center(Bijection):

@@ -18,8 +18,9 @@ class FlowCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        parser.add_lightning_class_args(EMA, "ema")
+        # Pictures first: EMA takes the averaged weights away again after validation.
         parser.add_lightning_class_args(Pictures, "pictures")
+        parser.add_lightning_class_args(EMA, "ema")
         parser.add_lightning_class_args(LearningRateMonitor, "lr_monitor")
         parser.set_defaults(
             {

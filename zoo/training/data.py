@@ -112,18 +112,18 @@ def load_images(name: str, directory: str | Path, split: Split) -> Tensor:
     if name not in SOURCES:
         raise DataError(f"no data set {name!r}.{suggest(name, DATASETS)}")
     source, folder = SOURCES[name], Path(directory).expanduser() / SOURCES[name].folder
-    if _damaged(source, folder):
-        _download(name, source, folder)
+    if _damaged(source, folder, split):
+        _download(name, source, folder, split)
     return torch.cat([source.read(folder / file) for file in source.files[split]])
 
 
-def _damaged(source: Source, folder: Path) -> list[str]:
-    """Names of the files that are missing or not the official ones."""
-    files = {file: md5 for split in source.files.values() for file, md5 in split.items()}
-    return [file for file, md5 in files.items() if not check_integrity(folder / file, md5)]
+def _damaged(source: Source, folder: Path, split: Split) -> list[str]:
+    """Names of the split's files that are missing or not the official ones."""
+    files = source.files[split].items()
+    return [file for file, md5 in files if not check_integrity(folder / file, md5)]
 
 
-def _download(name: str, source: Source, folder: Path) -> None:
+def _download(name: str, source: Source, folder: Path, split: Split) -> None:
     try:
         for urls, md5 in source.archives:
             _download_first(urls, md5, folder)
@@ -131,10 +131,10 @@ def _download(name: str, source: Source, folder: Path) -> None:
         reason = f"the download failed ({error})"
     else:
         reason = "the download did not help"
-    if damaged := _damaged(source, folder):
+    if damaged := _damaged(source, folder, split):
         raise DataError(
             f"{name}: {', '.join(damaged)} missing or damaged in {folder.resolve()}, and {reason}. "
-            "Put the official, unpacked files there, or pass the folder above as --data.dir."
+            f"Put the official, unpacked files there, or name a directory that has {source.folder}."
         )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from zoo.architectures import build, config_from_json
-from zoo.cards import write_card
+from zoo.cards import EVALUATION, write_card
 from zoo.errors import WeightsError
 from zoo.files import write_atomically
 from zoo.flow import Flow
@@ -21,19 +21,18 @@ GOLDEN_IMAGES = 16
 
 def load_checkpoint(path: Path) -> tuple[Flow, dict[str, Any]]:
     """The flow of a training checkpoint, in eval mode, with averaged weights if it has them."""
+    prefix = "flow."
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        config = config_from_json(checkpoint["flow_config"])
+        flow = build(config_from_json(checkpoint["flow_config"]))
+        state = {
+            name.removeprefix(prefix): value
+            for name, value in checkpoint["state_dict"].items()
+            if name.startswith(prefix)
+        }
+        flow.load_state_dict(state)
     except Exception as error:
-        raise WeightsError(f"{path} is not a checkpoint of flowzoo train: {error}") from error
-    flow = build(config)
-    prefix = "flow."
-    state = {
-        name.removeprefix(prefix): value
-        for name, value in checkpoint["state_dict"].items()
-        if name.startswith(prefix)
-    }
-    flow.load_state_dict(state)
+        raise WeightsError(f"{path} is not a checkpoint of flowzoo train: {error!r}") from error
     return flow.eval(), checkpoint
 
 
@@ -66,9 +65,12 @@ def export(
     if data_dir is not None and dataset in FREE_DATASETS:
         natural = load_images(dataset, data_dir, "test")[:GOLDEN_IMAGES]
     about = {"name": name, "dataset": dataset, "step": saved["global_step"]}
+    text = recipe.read_text() if recipe else saved.get("recipe")
+    if not text:
+        raise WeightsError(f"{checkpoint} holds no recipe. Name it with --recipe.")
+    (folder / EVALUATION).unlink(missing_ok=True)  # it was of the weights before
     save_folder(flow, folder, about)
     make_golden(flow, natural).save(folder)
-    text = recipe.read_text() if recipe else saved["recipe"]
     write_atomically(folder / "recipe.yaml", text.encode())
     write_card(folder)
     return folder
