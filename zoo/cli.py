@@ -4,6 +4,7 @@ import importlib
 import itertools
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -173,9 +174,9 @@ def sample(
 ) -> None:
     """Draw images and write them as one grid."""
     generator = torch.Generator().manual_seed(seed)
-    flow, options = load(name), {"temperature": temperature, "size": size, "generator": generator}
+    draw = partial(load(name).sample, temperature=temperature, size=size, generator=generator)
     batches = [min(batch_size, count - start) for start in range(0, count, batch_size)]
-    images = [flow.sample(n, **options) for n in track(batches, "sampling", console=console)]
+    images = [draw(n) for n in track(batches, "sampling", console=console)]
     write_grid(torch.cat(images), output, columns=min(columns, count))
     console.print(f"{count} samples at temperature {temperature}: {output}")
 
