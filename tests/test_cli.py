@@ -149,6 +149,8 @@ def test_latents_of_another_model_are_refused(run, model, tmp_path) -> None:
         (["encode", "a.png", "-o", "z", "--pad", "--resize"], "choose one of"),
         (["decode", "missing", "-o", "out"], "not a file of latents"),
         (["nonsense"], "No such command"),
+        (["train", "--config", "nowhere.yaml"], "File does not exist"),
+        (["train", "--nonsense", "1"], "unrecognized arguments: --nonsense 1"),
         (["sample", "finc_mnist", "-n", "0"], "Invalid value"),
         (
             ["evaluate", "local-dir:nowhere", "--data-dir", "."],

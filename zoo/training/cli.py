@@ -1,12 +1,13 @@
 """`flowzoo train`: LightningCLI with the standard callbacks of a flow."""
 
+import argparse
 import warnings
 from pathlib import Path
 
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-from zoo.errors import ConfigError
+from zoo.errors import ArgumentError, ConfigError
 from zoo.registry import load
 from zoo.training.callbacks import EMA, Pictures
 from zoo.training.data import ImageData
@@ -51,13 +52,17 @@ class FlowCLI(LightningCLI):
 
 
 def train(arguments: list[str]) -> None:
-    """Train as the arguments say; the same ones as `python -m lightning` with `fit`."""
+    """Train as the arguments say: the options of LightningCLI's `fit`, and --init_from."""
     with warnings.catch_warnings():
         # Lightning advises against `args` beside a command line; here it is the command line.
         warnings.filterwarnings("ignore", "LightningCLI's args parameter")
-        FlowCLI(
-            FlowModule,
-            ImageData,
-            args=["fit", *arguments],
-            save_config_kwargs={"overwrite": True},
-        )
+        try:
+            FlowCLI(
+                FlowModule,
+                ImageData,
+                args=["fit", *arguments],
+                save_config_kwargs={"overwrite": True},
+                parser_kwargs={"exit_on_error": False, "fit": {"exit_on_error": False}},
+            )
+        except argparse.ArgumentError as error:
+            raise ArgumentError(f"{error} See flowzoo train --help.") from error
