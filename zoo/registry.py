@@ -69,7 +69,7 @@ MODELS = _unique(
             "finc",
             "compact_mnist",
             "mnist",
-            "cfad28093f507b823fa5696bbe312ca3681d8ec9bbb2c8a581ee11aebf0c771c",
+            "6a567f831f03b7ce61eed898bff92e8de50ab1064a3164c22f8a55efc27383ae",
         ),
         Model("glow_cifar10", "glow", "compact_cifar10", "cifar10"),
         Model("glow_fashion_mnist", "glow", "compact_mnist", "fashion_mnist"),
