@@ -48,7 +48,7 @@ def render_card(folder: Path) -> str:
         f"{flow['channels']} x {height} x {width} images, L = {flow['levels']} levels of "
         f"{flow['steps']} steps, coupling width {flow['hidden_channels']}, "
         f"{flow['preprocessing']} preprocessing.",
-        f"```python\nimport zoo\n\nflow = zoo.load({name!r})\n"
+        f'```python\nimport zoo\n\nflow = zoo.load("{name}")\n'
         f"z = flow.encode(images)  # uint8 (B, {flow['channels']}, {height}, {width})\n"
         "assert (flow.decode(z) == images).all()\n```",
         f"Weights sha256 (over names, dtypes, shapes and bytes): `{config['sha256']}`",
