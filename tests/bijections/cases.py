@@ -21,7 +21,7 @@ from zoo.bijections import (
     Split,
     Squeeze,
 )
-from zoo.bijections.padded_conv import CORNERS
+from zoo.solvers import CORNERS, METHODS
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,14 @@ CASES: dict[str, Case] = {
     "padded_conv-unit": Case(lambda: PaddedConv2d(4, diagonal="unit"), (4, 5, 3)),
     "padded_conv-smaller_map": Case(lambda: PaddedConv2d(2, 5), (2, 3, 2)),
     "padded_conv-4x2": Case(lambda: PaddedConv2d(3, (4, 2), "bottom_right"), (3, 6, 5)),
-    "padded_conv-wavefront": Case(lambda: PaddedConv2d(3, method="wavefront"), (3, 4, 6)),
+    "padded_conv-bounded": Case(lambda: PaddedConv2d(3, gain_max=0.9), (3, 4, 6)),
+    "padded_conv-inverted": Case(lambda: PaddedConv2d(3, invert=True), (3, 4, 6)),
+    **{
+        f"padded_conv-{method}": Case(
+            lambda method=method: PaddedConv2d(3, method=method), (3, 4, 6)
+        )
+        for method in METHODS
+    },
     **{
         f"padded_conv-{corner}": Case(lambda corner=corner: PaddedConv2d(3, 3, corner), (3, 5, 4))
         for corner in CORNERS

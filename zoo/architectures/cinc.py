@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from zoo.architectures.config import FlowConfig
+from zoo.architectures.config import PaddedConvConfig
 from zoo.architectures.multiscale import multiscale
 from zoo.architectures.presets import standard
 from zoo.bijections import ActNorm, AffineCoupling, Bijection, PaddedConv2d, QuadCoupling, Split
@@ -10,14 +10,8 @@ from zoo.flow import Flow
 
 
 @dataclass(frozen=True, kw_only=True)
-class CIncConfig(FlowConfig):
-    """Configuration of CInC Flow.
-
-    Attributes:
-        kernel_size: k of the invertible convolution.
-    """
-
-    kernel_size: int = 3
+class CIncConfig(PaddedConvConfig):
+    """Configuration of CInC Flow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +31,7 @@ def cinc_quad(config: CIncQuadConfig) -> Flow:
 
 def _cinc(config: CIncConfig, coupling: type[AffineCoupling] | type[QuadCoupling]) -> Flow:
     def step(channels: int) -> tuple[Bijection, ...]:
-        convolution = PaddedConv2d(channels, config.kernel_size)
+        convolution = PaddedConv2d(channels, config.kernel_size, gain_max=config.gain_max)
         net = coupling(channels, config.hidden_channels, actnorm=config.net_actnorm)
         return ActNorm(channels), convolution, net
 

@@ -1,6 +1,7 @@
 """What every architecture's configuration holds."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args
 
@@ -69,3 +70,22 @@ class FlowConfig:
     def to_dict(self) -> dict[str, Any]:
         """The configuration in JSON types."""
         return {**dataclasses.asdict(self), "size": list(self.size)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaddedConvConfig(FlowConfig):
+    """Configuration of a flow with padded convolutions.
+
+    Attributes:
+        kernel_size: k of the invertible convolutions.
+        gain_max: Largest gain bound g that their taps may reach; None leaves them free.
+    """
+
+    kernel_size: int = 3
+    gain_max: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        gain = self.gain_max
+        if gain is not None and (type(gain) is not float or not 0 < gain < math.inf):
+            raise ConfigError(f"gain_max must be a positive float or null; got {gain!r}.")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.architectures.config import FlowConfig
+from zoo.architectures.config import PaddedConvConfig
 from zoo.architectures.multiscale import multiscale
 from zoo.architectures.presets import IMAGENET64, MNIST, standard
 from zoo.bijections import ActNorm, AffineCoupling, Bijection, Conv1x1, FInCUnit
@@ -11,14 +11,8 @@ from zoo.flow import Flow
 
 
 @dataclass(frozen=True, kw_only=True)
-class FIncConfig(FlowConfig):
-    """Configuration of FInC Flow.
-
-    Attributes:
-        kernel_size: k of the invertible convolutions.
-    """
-
-    kernel_size: int = 3
+class FIncConfig(PaddedConvConfig):
+    """Configuration of FInC Flow."""
 
 
 def finc(config: FIncConfig) -> Flow:
@@ -28,7 +22,7 @@ def finc(config: FIncConfig) -> Flow:
         return AffineCoupling(channels, config.hidden_channels, actnorm=config.net_actnorm)
 
     def step(channels: int) -> tuple[Bijection, ...]:
-        unit = FInCUnit(channels, config.kernel_size)
+        unit = FInCUnit(channels, config.kernel_size, gain_max=config.gain_max)
         return unit, ActNorm(channels), Conv1x1(channels), coupling(channels)
 
     return multiscale(config, step, coupling)

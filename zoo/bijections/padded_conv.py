@@ -1,6 +1,8 @@
 """Invertible k x k convolution: zero-padded towards one corner, hence triangular."""
 
-from typing import Literal, get_args
+import math
+from collections.abc import Callable, Hashable
+from typing import Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
@@ -9,18 +11,29 @@ from torch.nn import functional as F
 from zoo.bijections.base import Bijection
 from zoo.bijections.cache import WeightCache
 from zoo.bijections.scale import bounded
+from zoo.bijections.stability import Stability
 from zoo.bijections.triangular import lower_triangular
 from zoo.errors import ConfigError
-from zoo.solvers import RowOperator, row_operator, row_scan, wavefront
+from zoo.solvers import (
+    CORNERS,
+    Corner,
+    Method,
+    Operator,
+    Shape,
+    Size,
+    Solver,
+    choose,
+    impulse_response,
+    prepare,
+    triangular_solve,
+)
+from zoo.solvers.operator import flips
 
-Corner = Literal["top_left", "top_right", "bottom_left", "bottom_right"]
 Diagonal = Literal["free", "unit"]
-Method = Literal["row_scan", "wavefront"]
 
-CORNERS: tuple[Corner, ...] = get_args(Corner)
 BOUND = 3.0
-# Numbers in a row of a group beyond which its n x n matrices take too much memory.
-LONGEST_ROW = 2048
+
+T = TypeVar("T")
 
 
 class CornerConv(Bijection):
@@ -28,7 +41,7 @@ class CornerConv(Bijection):
 
     A group's output pixel is a linear function of the pixels between it and the corner, at
     distance < k. In raster order from that corner the map is triangular, with the tap of the
-    pixel itself on its diagonal; that tap is lower triangular over channels with diagonal
+    pixel itself on its diagonal; that tap A0 is lower triangular over channels with diagonal
     exp(log_diagonal), |log_diagonal| < 3, so log_det = H * W * sum(log_diagonal).
 
     Only free numbers are parameters, nothing is masked: k*k*n*n - n(n-1)/2 for n channels.
@@ -40,8 +53,12 @@ class CornerConv(Bijection):
         diagonal: "free" learns the diagonal of the last tap, "unit" fixes it to 1 (log_det = 0).
         bias: Whether to add a bias per channel.
         init_std: Standard deviation of the taps at the start.
-        method: How to invert: "row_scan" (H matrix products; very wide maps go to the wavefront)
-            or "wavefront" (the reference).
+        gain_max: Keep the gain bound g below this, whatever training does. The taps are then
+            A0 N, where the parameters hold N before its rows are shrunk: N / sqrt(1 + (g /
+            gain_max)^2), with g their absolute sums. None leaves the taps free.
+        method: How to invert, see `zoo.solvers`; "auto" is the fastest.
+        invert: Solve in forward and convolve in inverse, so that sampling costs a convolution
+            (Inverse-Flow, Nagar & Varma, 2024).
     """
 
     def __init__(
@@ -53,40 +70,42 @@ class CornerConv(Bijection):
         diagonal: Diagonal,
         bias: bool,
         init_std: float,
-        method: Method = "row_scan",
+        gain_max: float | None,
+        method: Method,
+        invert: bool,
     ) -> None:
         super().__init__()
         kh, kw = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
-        _check_options(channels, (kh, kw), corners, diagonal, method)
+        _check_options(channels, (kh, kw), corners, diagonal, method, gain_max)
         groups, n = len(corners), channels // len(corners)
-        self.kernel_size, self.corners, self.method = (kh, kw), corners, method
+        self.channels, self.kernel_size, self.corners = channels, (kh, kw), corners
+        self.gain_max, self.method, self.invert = gain_max, method, invert
         self.taps = nn.Parameter(torch.randn(groups, n, n, kh * kw - 1) * init_std)
         self.lower = nn.Parameter(torch.randn(groups, n * (n - 1) // 2) * init_std)
         free = diagonal == "free"
         self.raw_log_diagonal = nn.Parameter(torch.zeros(groups, n)) if free else None
         self.bias = nn.Parameter(torch.zeros(channels, 1, 1)) if bias else None
-        self._cache: WeightCache[RowOperator] = WeightCache()
+        self._solvers: WeightCache[Solver] = WeightCache()
+        self._kernels: WeightCache[Tensor] = WeightCache()
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        kernel = self.kernel(x.dtype)
-        y = _corner_conv(x, kernel, self.corners)
-        return y if self.bias is None else y + self.bias, self._log_det(x)
+        if self.invert:
+            return self._solve(x), -self._log_det(x)
+        return self._convolve(x), self._log_det(x)
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        grouped = _group(y if self.bias is None else y - self.bias, self.corners)
-        if self.method == "wavefront" or grouped.shape[2] * grouped.shape[4] > LONGEST_ROW:
-            x = wavefront(self.kernel(y.dtype), grouped)
-        else:
-            x = row_scan(self._row_operator(y.shape[-1], y.dtype), grouped)
-        return _ungroup(x, self.corners), -self._log_det(y)
+        if self.invert:
+            return self._convolve(y), self._log_det(y)
+        return self._solve(y), -self._log_det(y)
 
     def kernel(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """The kernels in top-left order, (groups, n, n, kh, kw); [..., -1, -1] is the pixel."""
         groups, n = self.taps.shape[:2]
-        log_diagonal = self.log_diagonal(dtype)
-        last = lower_triangular(self.lower.to(dtype), log_diagonal.exp())
-        kernel = torch.cat([self.taps.to(dtype), last[..., None]], dim=-1)
-        return kernel.view(groups, n, n, *self.kernel_size)
+        last = lower_triangular(self.lower.to(dtype), self.log_diagonal(dtype).exp())
+        taps = self.taps.to(dtype)
+        if self.gain_max is not None:
+            taps = torch.einsum("goi,gikt->gokt", last, _bound_rows(taps, self.gain_max))
+        return torch.cat([taps, last[..., None]], dim=-1).view(groups, n, n, *self.kernel_size)
 
     def log_diagonal(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """Logarithm of the last tap's diagonal, (groups, n)."""
@@ -94,31 +113,71 @@ class CornerConv(Bijection):
             return self.taps.new_zeros(self.taps.shape[:2], dtype=dtype)
         return bounded(self.raw_log_diagonal.to(dtype), BOUND)
 
+    @torch.no_grad()
     def gain_bound(self) -> float:
-        """The bound g: if g < 1, the inverse amplifies by at most |A0^-1| / (1 - g), any size.
+        """The bound g: if g < 1, the solve amplifies by at most |A0^-1| / (1 - g), any size.
 
         With the layer written as A0 (I + N), g is the largest absolute row sum of N.
         """
-        with torch.no_grad():
-            kernel = self.kernel(torch.float64)
-            taps = kernel.flatten(3)[..., :-1].flatten(2)
-            normalized = torch.linalg.solve_triangular(kernel[..., -1, -1], taps, upper=False)
-            return float(normalized.abs().sum(-1).max())
+        kernel = self.kernel(torch.float64)
+        taps = kernel.flatten(3)[..., :-1].flatten(2)
+        normalized = torch.linalg.solve_triangular(kernel[..., -1, -1], taps, upper=False)
+        return float(normalized.abs().sum(-1).max())
+
+    @torch.no_grad()
+    def stability(self, size: Size) -> Stability:
+        """Gain bound, exact gain of `inverse` and condition number on maps of (H, W) = size.
+
+        The rows of the inverse hold its impulse response, so the gain, its largest absolute row
+        sum, is that response's; exact up to rounding in float64.
+
+        Raises:
+            NonFiniteError: For NaN or infinite weights.
+        """
+        kernel = self.operator().checked().kernel
+        response = impulse_response(kernel, size).abs().sum((2, 3, 4)).max()
+        inside = kernel[..., -size[0] :, -size[1] :]  # taps that reach beyond the map are idle
+        norm = inside.abs().sum((2, 3, 4)).max()
+        gain = float((norm if self.invert else response).nan_to_num(torch.inf, torch.inf))
+        condition = float((norm * response).nan_to_num(torch.inf, torch.inf))
+        return Stability(self.gain_bound(), gain, condition)
+
+    def operator(self) -> Operator:
+        """What `zoo.solvers` inverts, in float64."""
+        bias = None if self.bias is None else self.bias.flatten().double()
+        return Operator(self.kernel(torch.float64), self.corners, bias)
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        bias = None if self.bias is None else self.bias.flatten()
+        x = F.pad(x, _map_padding(self.corners, self.kernel_size))
+        return F.conv2d(x, self._map_kernel(x.dtype), bias)
+
+    def _solve(self, y: Tensor) -> Tensor:
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+            shifted = y if self.bias is None else y - self.bias
+            return triangular_solve(self.kernel(y.dtype), shifted, self.corners, self.method)
+        size = (y.shape[2], y.shape[3])
+        shape = Shape(
+            self.taps.shape[1], self.kernel_size, self.corners, size, len(y), y.device.type
+        )
+        key = (size, y.dtype, choose(self.method, shape))
+        solver = self._cached(self._solvers, key, lambda: prepare(self.operator(), *key))
+        return solver.solve(y)
+
+    def _map_kernel(self, dtype: torch.dtype) -> Tensor:
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return _map_kernel(self.kernel(dtype), self.corners)
+        return self._cached(
+            self._kernels, dtype, lambda: _map_kernel(self.kernel(dtype), self.corners)
+        )
+
+    def _cached(self, cache: WeightCache[T], key: Hashable, compute: Callable[[], T]) -> T:
+        return compute() if self.training else cache.get(key, tuple(self.parameters()), compute)
 
     def _log_det(self, x: Tensor) -> Tensor:
         if self.raw_log_diagonal is None:
             return x.new_zeros(len(x))
         return (self.log_diagonal(x.dtype).sum() * (x.shape[2] * x.shape[3])).expand(len(x))
-
-    def _row_operator(self, width: int, dtype: torch.dtype) -> RowOperator:
-        def compute() -> RowOperator:
-            # float64: errors of the precomputed inverse would enter every row.
-            inverse, coupling = row_operator(self.kernel(torch.float64), width)
-            return RowOperator(inverse.to(dtype), coupling.to(dtype))
-
-        if self.training or torch.is_grad_enabled():
-            return compute()
-        return self._cache.get((width, dtype), tuple(self.parameters()), compute)
 
 
 class PaddedConv2d(CornerConv):
@@ -134,8 +193,9 @@ class PaddedConv2d(CornerConv):
         kernel_size: k, or (kh, kw).
         corner: Where the padding is, that is, the direction a pixel takes information from.
         diagonal: "free" learns the diagonal of the last tap, "unit" fixes it to 1 (log_det = 0).
-        method: How to invert: "row_scan" (H matrix products; very wide maps go to the wavefront)
-            or "wavefront" (the reference).
+        gain_max: Keep the gain bound below this by construction; None leaves the taps free.
+        method: How to invert, see `zoo.solvers`; "auto" is the fastest.
+        invert: Solve in forward and convolve in inverse.
     """
 
     def __init__(
@@ -145,7 +205,9 @@ class PaddedConv2d(CornerConv):
         corner: Corner = "top_left",
         diagonal: Diagonal = "free",
         *,
-        method: Method = "row_scan",
+        gain_max: float | None = None,
+        method: Method = "auto",
+        invert: bool = False,
     ) -> None:
         super().__init__(
             channels,
@@ -154,7 +216,9 @@ class PaddedConv2d(CornerConv):
             diagonal=diagonal,
             bias=True,
             init_std=0.02,
+            gain_max=gain_max,
             method=method,
+            invert=invert,
         )
 
 
@@ -166,8 +230,9 @@ class FInCUnit(CornerConv):
     Args:
         channels: Number of channels C of the (B, C, H, W) input, a multiple of 4.
         kernel_size: k, or (kh, kw).
-        method: How to invert: "row_scan" (H matrix products; very wide maps go to the wavefront)
-            or "wavefront" (the reference).
+        gain_max: Keep the gain bound below this by construction; None leaves the taps free.
+        method: How to invert, see `zoo.solvers`; "auto" is the fastest.
+        invert: Solve in forward and convolve in inverse.
     """
 
     def __init__(
@@ -175,7 +240,9 @@ class FInCUnit(CornerConv):
         channels: int,
         kernel_size: int | tuple[int, int] = 3,
         *,
-        method: Method = "row_scan",
+        gain_max: float | None = None,
+        method: Method = "auto",
+        invert: bool = False,
     ) -> None:
         super().__init__(
             channels,
@@ -184,7 +251,9 @@ class FInCUnit(CornerConv):
             diagonal="unit",
             bias=False,
             init_std=0.05,
+            gain_max=gain_max,
             method=method,
+            invert=invert,
         )
 
 
@@ -194,6 +263,7 @@ def _check_options(
     corners: tuple[str, ...],
     diagonal: str,
     method: str,
+    gain_max: float | None,
 ) -> None:
     if unknown := set(corners) - set(CORNERS):
         raise ConfigError(f"unknown corner {unknown.pop()!r}; choose from {', '.join(CORNERS)}.")
@@ -203,32 +273,39 @@ def _check_options(
         )
     if min(kernel_size) < 1:
         raise ConfigError(f"kernel_size must be at least 1; got {kernel_size}.")
+    if gain_max is not None and not 0 < gain_max < math.inf:
+        raise ConfigError(f"gain_max must be positive, or None; got {gain_max!r}.")
     for name, value, kind in (("diagonal", diagonal, Diagonal), ("method", method, Method)):
         if value not in get_args(kind):
             raise ConfigError(f"unknown {name} {value!r}; choose from {', '.join(get_args(kind))}.")
 
 
-def _flips(corner: Corner) -> list[int]:
-    """The axes of a (..., H, W) tensor to flip to bring the corner to the top left."""
-    vertical, horizontal = corner.split("_")
-    return [-2] * (vertical == "bottom") + [-1] * (horizontal == "right")
+def _bound_rows(taps: Tensor, gain_max: float) -> Tensor:
+    """Shrink (G, n, n, taps) smoothly, so that absolute row sums stay below gain_max."""
+    gain = taps.abs().sum((2, 3), keepdim=True)
+    return taps * (1 + (gain / gain_max).square()).rsqrt()
 
 
-def _corner_conv(x: Tensor, kernel: Tensor, corners: tuple[Corner, ...]) -> Tensor:
-    """Convolve each group of channels towards its corner: one convolution for all of them.
+def _map_padding(corners: tuple[Corner, ...], kernel_size: Size) -> tuple[int, int, int, int]:
+    """Left, right, top, bottom padding of the map for `_map_kernel`."""
+    (kh, kw), (corner, *more) = kernel_size, corners
+    return (kw - 1, kw - 1, kh - 1, kh - 1) if more else _padding(corner, kh, kw)
 
-    The groups' kernels are laid out in one of 2k - 1 x 2k - 1 around the pixel. Its zeros cost
-    less than a grouped convolution does, forward and backward 1.1 to 3 times less on CPU.
+
+def _map_kernel(kernel: Tensor, corners: tuple[Corner, ...]) -> Tensor:
+    """The kernel of one ordinary convolution for all groups, (C, C, kh', kw').
+
+    That of several groups is 2k - 1 wide, around the pixel. Its zeros cost less than a grouped
+    convolution does, forward and backward 1.1 to 3 times less on CPU.
     """
     groups, n, _, kh, kw = kernel.shape
-    flipped = [k.flip(_flips(corner)) for k, corner in zip(kernel, corners, strict=True)]
-    if groups == 1:
-        return F.conv2d(F.pad(x, _padding(corners[0], kh, kw)), flipped[0])
-    rows = [
-        F.pad(k, (*_padding(corner, kh, kw, kernel=True), i * n, (groups - 1 - i) * n))
-        for i, (k, corner) in enumerate(zip(flipped, corners, strict=True))
-    ]
-    return F.conv2d(x, torch.cat(rows), padding=(kh - 1, kw - 1))
+    flipped = [k.flip(flips(corner)) for k, corner in zip(kernel, corners, strict=True)]
+    if groups > 1:
+        flipped = [
+            F.pad(k, (*_padding(corner, kh, kw, kernel=True), i * n, (groups - 1 - i) * n))
+            for i, (k, corner) in enumerate(zip(flipped, corners, strict=True))
+        ]
+    return torch.cat(flipped).contiguous(memory_format=torch.channels_last)
 
 
 def _padding(
@@ -239,15 +316,3 @@ def _padding(
     across = (kw - 1, 0) if (horizontal == "left") != kernel else (0, kw - 1)
     down = (kh - 1, 0) if (vertical == "top") != kernel else (0, kh - 1)
     return *across, *down
-
-
-def _group(y: Tensor, corners: tuple[Corner, ...]) -> Tensor:
-    """(B, C, H, W) -> (B, G, C / G, H, W), each group flipped to top-left order."""
-    groups = y.chunk(len(corners), dim=1)
-    return torch.stack([g.flip(_flips(c)) for g, c in zip(groups, corners, strict=True)], dim=1)
-
-
-def _ungroup(x: Tensor, corners: tuple[Corner, ...]) -> Tensor:
-    """Inverse of `_group`."""
-    groups = zip(x.unbind(1), corners, strict=True)
-    return torch.cat([group.flip(_flips(corner)) for group, corner in groups], dim=1)

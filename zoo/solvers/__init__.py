@@ -1,15 +1,35 @@
 """Exact inverses of the padded convolution: triangular solves over the pixels of an image.
 
-All solvers share one normal form, the top-left order with G independent groups. The operator is
+An `Operator` says what to invert, `prepare` turns it into a `Solver` for one map size, by one of
 
-    y[b, g, :, h, w] = sum_ij kernel[g, :, :, i, j] @ x[b, g, :, h - (kh-1-i), w - (kw-1-j)]
+    wavefront  H + W - 1 steps, one for each anti-diagonal; the papers' algorithm, the reference
+    row_scan   H steps, one matrix product each
+    blocked    anti-diagonals of tiles, the size of which `zoo.solvers.choice` finds
+    dense      one product with the inverse of the whole operator
+    fourier    one product of spectra, with the impulse response of the inverse
 
-with x zero outside the map. Its last tap kernel[g, :, :, -1, -1] is lower triangular with a
-non-zero diagonal, so the operator is block lower triangular in raster order and invertible.
-Other corners are reduced to this form by flips, see `zoo.bijections.padded_conv`.
+or by the one that `zoo.solvers.choice` expects to be the fastest. `triangular_solve` is the same
+as a differentiable function.
 """
 
-from zoo.solvers.row_scan import RowOperator, row_operator, row_scan
-from zoo.solvers.wavefront import wavefront
+from zoo.solvers.choice import METHODS, Method, Plan, Shape, choose
+from zoo.solvers.differentiable import triangular_solve
+from zoo.solvers.impulse import impulse_response
+from zoo.solvers.operator import CORNERS, Corner, Operator, Size, Solver
+from zoo.solvers.prepare import prepare
 
-__all__ = ["RowOperator", "row_operator", "row_scan", "wavefront"]
+__all__ = [
+    "CORNERS",
+    "METHODS",
+    "Corner",
+    "Method",
+    "Operator",
+    "Plan",
+    "Shape",
+    "Size",
+    "Solver",
+    "choose",
+    "impulse_response",
+    "prepare",
+    "triangular_solve",
+]

@@ -1,70 +1,94 @@
-"""Solve row after row, each with one matrix product."""
+"""Solve row after row, each with one matrix product, whatever the corners."""
 
-from typing import NamedTuple
+import itertools
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from zoo.solvers.operator import Operator, Size, tile_kernel
 
-class RowOperator(NamedTuple):
-    """Weight-only part of the row scan for maps of one width; n = C * W, vectors are rows.
+
+@dataclass(frozen=True)
+class RowSolver:
+    """Inverts in H steps of one matrix product for each vertical direction.
+
+    With T the operator within a row and T_d that from the d-th row nearer to the corner, a row
+    solves T x_h = y_h - sum_d T_d x_{h-d}; kept are the transposes of T^-1 and -T^-1 T_d. Rows
+    are numbered over channels, then columns, so that groups are slices of them, and flips along
+    the row are a renumbering of the matrices: no group is ever flipped.
 
     Attributes:
-        inverse: (G, n, n), transposed inverse of the operator within a row.
-        coupling: (G, (kh - 1) * n, n), effect of the kh - 1 rows above, nearest row first.
+        inverse: (G, n, n), T^-1 transposed; n = C * W, vectors are rows.
+        coupling: (G, up * n, n), effect of the up = kh - 1 rows before, uppermost first.
+        shift: (G, 1, n), what the bias becomes; None for no bias.
+        runs: (first group, end, whether they go from the top down) of groups that go together.
     """
 
     inverse: Tensor
     coupling: Tensor
+    shift: Tensor | None
+    runs: tuple[tuple[int, int, bool], ...]
+
+    @classmethod
+    def prepare(cls, operator: Operator, size: Size, dtype: torch.dtype) -> "RowSolver":
+        """Precompute the matrices in float64: their errors would enter every row."""
+        rows = _row_matrices(operator, size)  # (G, up + 1, n, n)
+        inverse = torch.linalg.inv(rows[:, 0])
+        coupling = -(inverse[:, None] @ rows[:, 1:]).mT
+        down = torch.tensor([c.startswith("top") for c in operator.corners], device=inverse.device)
+        coupling = torch.where(down.view(-1, 1, 1, 1), coupling.flip(1), coupling).flatten(1, 2)
+        shift = None
+        if operator.bias is not None:
+            bias = operator.bias.view(len(inverse), -1).repeat_interleave(size[1], 1)
+            shift = -(bias[:, None] @ inverse.mT).to(dtype)
+        inverse = inverse.mT.to(dtype).contiguous()
+        return cls(inverse, coupling.to(dtype).contiguous(), shift, _runs(down.tolist()))
+
+    def solve(self, y: Tensor) -> Tensor:
+        """Map y (B, G * C, H, W) to x, laid out channels last."""
+        batch, channels, height, width = y.shape
+        groups, n = self.inverse.shape[:2]
+        up = self.coupling.shape[1] // n
+        padded = y.new_empty(batch, up + height + up, channels, width)
+        padded[:, up : up + height].copy_(y.transpose(1, 2))
+        rows = padded.view(-1, groups, n).transpose(0, 1)  # (G, B * (up + H + up), n)
+        scaled = rows @ self.inverse if self.shift is None else self._shifted(rows)
+        x = scaled.view(groups, batch, -1, n)
+        x[:, :, :up].zero_()
+        x[:, :, up + height :].zero_()
+        for step, (start, end, down) in itertools.product(range(height), self.runs):
+            self._solve_row(x[start:end], self.coupling[start:end], step, down)
+        solved = x[:, :, up : up + height].unflatten(-1, (-1, width))  # (G, B, H, C, W)
+        out = torch.empty_like(y, memory_format=torch.channels_last)
+        out.unflatten(1, (groups, -1)).copy_(solved.permute(1, 0, 3, 2, 4))
+        return out
+
+    def _shifted(self, rows: Tensor) -> Tensor:
+        assert self.shift is not None
+        return torch.baddbmm(self.shift, rows, self.inverse)
+
+    @staticmethod
+    def _solve_row(x: Tensor, coupling: Tensor, step: int, down: bool) -> None:
+        """Subtract from one row of x (g, B, up + H + up, n), in place, what precedes it."""
+        up = coupling.shape[1] // coupling.shape[2]
+        if not up:
+            return
+        h = up + step if down else -1 - up - step
+        past = x[:, :, h - up : h] if down else x[:, :, h + 1 : h + 1 + up or None]
+        x[:, :, h].baddbmm_(past.flatten(2), coupling)
 
 
-def row_operator(kernel: Tensor, width: int) -> RowOperator:
-    """Precompute the row scan's matrices.
-
-    With T the operator within a row and T_d that from the d-th row above, a row solves
-    T x_h = y_h - sum_d T_d x_{h-d}; kept are the transposes of T^-1 and -T^-1 T_d.
-
-    Args:
-        kernel: (G, C, C, kh, kw), the last tap lower triangular.
-        width: W of the maps to solve.
-    """
-    rows = _row_matrices(kernel, width)  # (kh, G, n, n), last row first
-    identity = torch.eye(rows.shape[-1], dtype=rows.dtype, device=rows.device)
-    inverse = torch.linalg.solve_triangular(rows[0], identity.expand_as(rows[0]), upper=False)
-    coupling = (-inverse @ rows[1:]).mT  # (kh - 1, G, n, n)
-    return RowOperator(inverse.mT.contiguous(), coupling.transpose(0, 1).flatten(1, 2))
+def _row_matrices(operator: Operator, size: Size) -> Tensor:
+    """The block-Toeplitz matrix of each kernel row, nearest first: (G, k'h, C * W, C * W)."""
+    blocks = tile_kernel(operator.kernel, size, (1, size[1]))  # (G, k'h, 1, 1, W, C, 1, W, C)
+    blocks = blocks[:, :, 0, 0, :, :, 0].permute(0, 1, 3, 2, 5, 4)  # (G, k'h, C, W, C, W)
+    right = torch.tensor([c.endswith("right") for c in operator.corners], device=blocks.device)
+    blocks = torch.where(right.view(-1, 1, 1, 1, 1, 1), blocks.flip(3, 5), blocks)
+    return blocks.flatten(4, 5).flatten(2, 3)
 
 
-def _row_matrices(kernel: Tensor, width: int) -> Tensor:
-    """The block-Toeplitz matrix of each kernel row: (kh, G, W * C, W * C), last row first."""
-    groups, channels, _, kh, kw = kernel.shape
-    position = torch.arange(width, device=kernel.device)
-    distance = position[:, None] - position  # output column minus input column
-    inside = (distance >= 0) & (distance < kw)
-    taps = kernel.flip(3, 4)[..., distance.clamp(0, kw - 1)] * inside  # (G, C, C, kh, W, W)
-    return taps.permute(3, 0, 4, 1, 5, 2).reshape(kh, groups, width * channels, width * channels)
-
-
-def row_scan(operator: RowOperator, y: Tensor) -> Tensor:
-    """Invert the padded convolution in H steps of one matrix product each.
-
-    Args:
-        operator: From `row_operator`, for the width of y and of its dtype.
-        y: (B, G, C, H, W).
-
-    Returns:
-        x of the shape of y.
-    """
-    batch, groups, channels, height, width = y.shape
-    n = channels * width
-    solved = y.permute(3, 1, 0, 4, 2).reshape(height, groups, batch, n) @ operator.inverse
-    depth = operator.coupling.shape[1] // n
-    rows: list[Tensor] = []
-    for row in solved:
-        above = rows[: -depth - 1 : -1] if depth else []
-        if above:
-            coupling = operator.coupling[:, : len(above) * n]
-            row = torch.baddbmm(row, torch.cat(above, dim=-1), coupling)
-        rows.append(row)
-    x = torch.stack(rows).view(height, groups, batch, width, channels)
-    return x.permute(2, 1, 4, 0, 3)
+def _runs(down: list[bool]) -> tuple[tuple[int, int, bool], ...]:
+    groups = itertools.groupby(range(len(down)), key=down.__getitem__)
+    spans = [(key, list(indices)) for key, indices in groups]
+    return tuple((indices[0], indices[-1] + 1, key) for key, indices in spans)

@@ -1,31 +1,52 @@
 """Solve all pixels of an anti-diagonal at once: the papers' parallel algorithm."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from zoo.solvers.operator import Operator, Size, group, ungroup
 
-def wavefront(kernel: Tensor, y: Tensor) -> Tensor:
-    """Invert the padded convolution in H + W - 1 vectorised steps.
+
+@dataclass(frozen=True)
+class WavefrontSolver:
+    """Inverts in H + W - 1 vectorised steps; the reference that the others are tested against.
 
     A pixel depends only on pixels above and left of it, so those with equal h + w are
     independent. Dividing by the last tap first makes all channels of a pixel one step too.
 
     Source: FInC Flow (Nagar et al., 2023), section 4, without its loop over channels.
 
-    Args:
-        kernel: (G, C, C, kh, kw), the last tap lower triangular.
-        y: (B, G, C, H, W).
-
-    Returns:
-        x of the shape of y.
+    Attributes:
+        operator: What to invert; its kernel divided by the last tap.
+        inverse: (G, C, C), inverse of the last tap.
     """
+
+    operator: Operator
+    inverse: Tensor
+
+    @classmethod
+    def prepare(cls, operator: Operator, size: Size, dtype: torch.dtype) -> "WavefrontSolver":
+        """Divide by the last tap; any size will do."""
+        inverse = torch.linalg.inv(operator.kernel[..., -1, -1])
+        kernel = torch.einsum("goi,gikab->gokab", inverse, operator.kernel).to(dtype)
+        bias = None if operator.bias is None else operator.bias.to(dtype).view(-1, 1, 1)
+        return cls(Operator(kernel, operator.corners, bias), inverse.to(dtype))
+
+    def solve(self, y: Tensor) -> Tensor:
+        """Map y (B, G * C, H, W) to x."""
+        kernel, corners, bias = self.operator.kernel, self.operator.corners, self.operator.bias
+        grouped = group(y if bias is None else y - bias, corners)
+        scaled = torch.einsum("goi,bgihw->bgohw", self.inverse, grouped)
+        return ungroup(_sweep(kernel, scaled), corners)
+
+
+def _sweep(kernel: Tensor, y: Tensor) -> Tensor:
+    """Solve y (B, G, C, H, W) for a kernel (G, C, C, kh, kw) whose last tap is 1."""
     groups, _, _, kh, kw = kernel.shape
     height, width = y.shape[-2:]
-    last = kernel[..., -1, -1]
     taps = kernel.flatten(3)[..., :-1].flatten(2)  # (G, C, C * (kh * kw - 1))
-    taps = torch.linalg.solve_triangular(last, taps, upper=False)
-    y = torch.linalg.solve_triangular(last, y.flatten(3), upper=False).view(y.shape)
     x = F.pad(torch.zeros_like(y), (kw - 1, 0, kh - 1, 0))
     for diagonal in range(height + width - 1):
         h = torch.arange(max(0, diagonal - width + 1), min(diagonal + 1, height), device=y.device)
