@@ -15,7 +15,7 @@ from zoo import Flow
 from zoo.architectures import ARCHITECTURES, build
 from zoo.bijections.padded_conv import CornerConv
 from zoo.errors import ArgumentError, ImageError, LatentError, NonFiniteError, NotInvertibleError
-from zoo.exactness import hard_images, worst_layer
+from zoo.exactness import StabilityWarning, hard_images, worst_layer
 
 TINY = {"size": (8, 12), "steps": 2, "hidden_channels": 8}
 
@@ -176,12 +176,48 @@ def test_levels_are_views_that_flatten_back(levels: int, h: int, w: int, c: int)
     assert parts[-1].shape[2:] == (h, w)
 
 
-def test_float64_takes_over_where_float32_falls_short() -> None:
+def test_float64_takes_over_where_float32_falls_short(monkeypatch) -> None:
     flow, images = explode(tiny(), 5.0), noise()
+    monkeypatch.setattr(Flow, "worst_condition", lambda *_: 1.0)
     z = flow.encode(images)
     assert z.dtype == torch.float64
     assert torch.equal(flow.decode(z), images)
     assert flow.dtype == torch.float32
+
+
+def test_float32_is_not_tried_where_the_certificate_rules_it_out() -> None:
+    flow, images = explode(tiny(), 5.0), noise()
+    dtypes = []
+    for level in (flow.blocks[0], flow.at(torch.float64).blocks[0]):
+        level.register_forward_pre_hook(lambda _, inputs: dtypes.append(inputs[0].dtype))
+    with pytest.warns(StabilityWarning, match=r"blocks.0.bijections.1 \(FInCUnit\) amplifies"):
+        flow.encode(images)
+    assert dtypes == [torch.float64]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda flow: flow.encode(noise()),
+        lambda flow: flow.log_prob(noise()),
+        lambda flow: flow.sample(2),
+    ],
+    ids=["encode", "log_prob", "sample"],
+)
+@pytest.mark.parametrize("architecture", ["finc", "cinc"])
+def test_weights_that_are_not_finite_are_named(architecture: str, use) -> None:
+    flow = tiny(architecture)
+    name, layer = next((n, m) for n, m in flow.named_bijections() if isinstance(m, CornerConv))
+    with torch.no_grad():
+        layer.taps[0, 0, 0, 3] = math.nan
+    with pytest.raises(NonFiniteError, match=f"{name}.* holds NaN"):
+        use(flow)
+
+
+def test_an_overflow_names_the_layer_that_amplifies_most() -> None:
+    flow = explode(tiny(), 1e30)
+    with pytest.raises(NonFiniteError, match=r"blocks.0.bijections.1 \(FInCUnit\) amplifies most"):
+        flow.sample(2)
 
 
 def test_what_cannot_come_back_is_an_error_that_names_images_and_layer() -> None:
@@ -223,19 +259,36 @@ def test_the_float64_copy_is_not_kept_in_training() -> None:
 
 def test_certificate_reports_gain_and_round_trip() -> None:
     certificate = tiny().certify()
-    assert len(certificate.layers) == 4
+    assert [layer.kind for layer in certificate.layers] == ["FInCUnit", "Conv1x1"] * 4
     assert certificate.round_trip < 0.5
-    assert certificate.worst.gain_bound == max(x.gain_bound for x in certificate.layers)
+    assert certificate.worst.gain == max(layer.gain for layer in certificate.layers)
     assert certificate.worst.name in certificate.table()
     assert "round trip in float32" in certificate.table()
-    assert explode(tiny(), 50.0).certify().round_trip > 0.5
-    assert tiny("glow").certify().worst is None
-    calm = tiny(std=0.0)
-    for layer in calm.modules():
-        if isinstance(layer, CornerConv):
-            torch.nn.init.zeros_(layer.taps)
-    assert calm.certify().proven_stable
-    assert not explode(tiny(), 50.0).certify().proven_stable
+    assert not any(layer.unsafe for layer in certificate.layers)
+
+
+def test_certificate_of_an_unstable_flow_warns() -> None:
+    with pytest.warns(StabilityWarning, match="float32 may not give images back"):
+        certificate = explode(tiny(), 50.0).certify()
+    assert certificate.round_trip > 0.5
+    assert not certificate.proven_stable
+    assert "unsafe in float32" in certificate.table()
+
+
+def test_bounded_taps_are_proven_stable_at_any_size() -> None:
+    flow = tiny("finc", gain_max=0.9, std=5.0)
+    assert flow.certify().proven_stable
+    bound = max(layer.gain_bound for layer in flow.certify().layers)
+    assert 0.5 < bound < 0.9
+
+
+def test_gains_are_those_of_the_layers_at_the_size_of_the_images() -> None:
+    flow, large = tiny(), torch.zeros(1, 1, 32, 16, dtype=torch.uint8)
+    layers = dict(flow.named_bijections())
+    for certificate in flow.certify(large).layers:
+        maps = (16, 8) if certificate.name.startswith("blocks.0") else (8, 4)
+        assert certificate.size == maps
+        assert certificate.gain == layers[certificate.name].stability(maps).gain
 
 
 def test_gradients_reach_every_parameter_of_a_flow() -> None:

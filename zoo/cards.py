@@ -52,7 +52,11 @@ def render_card(folder: Path) -> str:
         f"z = flow.encode(images)  # uint8 (B, {flow['channels']}, {height}, {width})\n"
         "assert (flow.decode(z) == images).all()\n```",
         f"Weights sha256 (over names, dtypes, shapes and bytes): `{config['sha256']}`",
-        _measured(evaluation) if evaluation else "Not evaluated yet.",
+        *(
+            [_measured(evaluation), _certificate(evaluation["certificate"])]
+            if evaluation
+            else ["Not evaluated yet."]
+        ),
         "## Files\n\n"
         "`config.json` describes the flow, `model.safetensors` holds its weights, `recipe.yaml` "
         "is the recipe it was trained from. `golden.safetensors` holds images with their latents "
@@ -69,7 +73,7 @@ def _golden_source(dataset: str) -> str:
 
 def _measured(evaluation: dict[str, Any]) -> str:
     protocol, versions = evaluation["protocol"], evaluation["versions"]
-    times, gain = evaluation["milliseconds_per_image"], evaluation["largest_gain_bound"]
+    times = evaluation["milliseconds_per_image"]
     rows = {
         "bits/dim, 1 draw": _with_error(evaluation, "bits_per_dim"),
         f"bits/dim, {protocol['draws_weighted']} draws, importance-weighted": _with_error(
@@ -79,7 +83,6 @@ def _measured(evaluation: dict[str, Any]) -> str:
         "images that needed float64": f"{evaluation['float64_share']:.2%}",
         "samples at temperature 1 that are finite": f"{evaluation['finite_sample_share']:.2%} "
         f"of {protocol['samples_drawn']}",
-        "largest gain bound g": "-" if gain is None else f"{gain:.3f}",
         "parameters": f"{evaluation['parameters']:,}",
         "encode / decode / sample, ms per image": " / ".join(
             f"{times[task]:.1f}" for task in ("encode", "decode", "sample")
@@ -91,6 +94,24 @@ def _measured(evaluation: dict[str, Any]) -> str:
         f"{protocol['images']} images, uniform dequantization, seed {protocol['seed']}; torch "
         f"{versions['torch']}, {versions['threads']} threads of a {versions['device']}.\n\n"
         f"| measure | value |\n| --- | --- |\n{table}"
+    )
+
+
+def _certificate(layers: list[dict[str, Any]]) -> str:
+    worst = max(layers, key=lambda layer: layer["gain"])
+    bound = max(layer["gain_bound"] for layer in layers)
+    proof = "below 1: the inverse is stable at every image size" if bound < 1 else "no proof"
+    rows = "\n".join(
+        f"| {x['name']} | {x['kind']} | {x['size'][0]} x {x['size'][1]} | {x['gain_bound']:.3f} | "
+        f"{x['gain']:.2f} | {x['condition']:.1f} |"
+        for x in layers
+    )
+    return (
+        f"## Stability\n\nThe inverse of a layer amplifies errors by at most its gain: "
+        f"{worst['gain']:.2f} in the worst, {worst['name']}. The largest bound g is {bound:.3f} "
+        f"({proof}).\n\n<details><summary>Certificate of every linear layer</summary>\n\n"
+        "| layer | kind | maps | bound g | gain | condition |\n"
+        f"{'| --- ' * 6}|\n{rows}\n\n</details>"
     )
 
 

@@ -1,5 +1,6 @@
 """The same image back: verified encoding, and a certificate of how safe the inverse is."""
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -7,7 +8,6 @@ import torch
 from torch import Tensor
 
 from zoo.bijections import Bijection
-from zoo.bijections.padded_conv import CornerConv
 from zoo.errors import NotInvertibleError
 
 if TYPE_CHECKING:
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 # Grey levels. Rounding needs 1/2; the rest is for kernels that round otherwise, as with another
 # batch size, thread count or machine.
 MARGIN = 0.25
+# Condition number of a layer beyond which rounding to float32 alone may cost that margin.
+FLOAT32_LIMIT = MARGIN / 256 / torch.finfo(torch.float32).eps
 
 
 def encode(flow: "Flow", images: Tensor) -> Tensor:
     """Latents (B, D) verified to decode to the images; float64 where float32 falls short."""
-    dtypes = dict.fromkeys([flow.dtype, torch.float64])
-    for dtype in dtypes:
+    unsafe = flow.worst_condition((images.shape[2], images.shape[3])) > FLOAT32_LIMIT
+    for dtype in dict.fromkeys([torch.float64 if unsafe else flow.dtype, torch.float64]):
         model = flow.at(dtype)
         z = model.encode_centres(images)
         failed = round_trip_error(model, images, z) > MARGIN
@@ -75,19 +77,34 @@ def _shorten(indices: list[int], most: int = 8) -> str:
     return ", ".join(map(str, indices[:most])) + more
 
 
+class StabilityWarning(UserWarning):
+    """A layer amplifies rounding errors so much that float32 may not give an image back."""
+
+
 @dataclass(frozen=True)
 class LayerCertificate:
-    """What is proven of one padded convolution.
+    """What is proven of one linear layer, see `zoo.bijections.stability.Stability`.
 
     Attributes:
         name: Path of the layer in the flow.
         kind: Its class.
+        size: (H, W) of its maps.
         gain_bound: g; below 1 the inverse is stable at every image size.
+        gain: The most that its inverse amplifies an error at this size.
+        condition: The most that its inverse amplifies a relative error.
     """
 
     name: str
     kind: str
+    size: tuple[int, int]
     gain_bound: float
+    gain: float
+    condition: float
+
+    @property
+    def unsafe(self) -> bool:
+        """Whether float32 may not be enough for this layer alone."""
+        return not self.condition <= FLOAT32_LIMIT
 
 
 @dataclass(frozen=True)
@@ -95,7 +112,7 @@ class Certificate:
     """How safe a flow's inverse is.
 
     Attributes:
-        layers: One entry for each padded convolution, in order; none in flows without any.
+        layers: One entry for each layer that mixes numbers linearly, first to last.
         round_trip: Largest distance of a decoded pixel from its bin's centre, in grey levels;
             below 0.5 every image came back exactly.
         dtype: Precision of that round trip.
@@ -108,39 +125,79 @@ class Certificate:
     images: int
 
     @property
-    def worst(self) -> LayerCertificate | None:
-        """The layer of the largest gain bound; None for a flow without padded convolutions."""
-        return max(self.layers, key=lambda layer: layer.gain_bound, default=None)
+    def worst(self) -> LayerCertificate:
+        """The layer with the largest gain."""
+        return max(self.layers, key=lambda layer: layer.gain)
+
+    @property
+    def gain_bound(self) -> float:
+        """The largest gain bound g of all layers."""
+        return max(layer.gain_bound for layer in self.layers)
 
     @property
     def proven_stable(self) -> bool:
         """Whether every gain bound is below 1, so that the inverse is stable at any size."""
-        return all(layer.gain_bound < 1 for layer in self.layers)
+        return self.gain_bound < 1
 
     def table(self) -> str:
-        """A readable table, one line for each layer and the round trip last."""
-        lines = [f"{'layer':<24} {'kind':<14} {'gain bound g':>12}"]
-        lines += [f"{x.name:<24} {x.kind:<14} {x.gain_bound:>12.3f}" for x in self.layers]
-        lines.append(
-            f"round trip in {self.dtype}: at most {self.round_trip:.2g} grey levels "
-            f"from the centre, over {self.images} images"
+        """A readable table, one line for each layer, the worst one and the round trip last."""
+        columns = f"{'maps':>9} {'bound g':>9} {'gain':>9} {'condition':>9}"
+        lines = [
+            f"{x.name:<24} {x.kind:<14} {'x'.join(map(str, x.size)):>9} {x.gain_bound:>9.3g} "
+            f"{x.gain:>9.3g} {x.condition:>9.3g}{'  unsafe in float32' * x.unsafe}"
+            for x in self.layers
+        ]
+        return "\n".join(
+            [
+                f"{'layer':<24} {'kind':<14} {columns}",
+                *lines,
+                f"largest gain: {self.worst.gain:.3g}, of {self.worst.name}",
+                f"round trip in {self.dtype}: at most {self.round_trip:.2g} grey levels "
+                f"from the centre, over {self.images} images",
+            ]
         )
-        return "\n".join(lines)
 
 
 @torch.no_grad()
 def certify(flow: "Flow", images: Tensor | None = None) -> Certificate:
-    """Gain bound of every padded convolution, and the round trip measured on images."""
+    """Stability of every linear layer, and the round trip measured on images."""
     if images is None:
         images = hard_images(flow.config.channels, flow.config.size).to(flow.device)
+    layers = layer_certificates(flow, (images.shape[2], images.shape[3]))
     errors = round_trip_error(flow, images, flow.encode(images, exact=False))
-    layers = tuple(
-        LayerCertificate(name, type(layer).__name__, layer.gain_bound())
-        for name, layer in flow.named_bijections()
-        if isinstance(layer, CornerConv)
-    )
     dtype = str(flow.dtype).removeprefix("torch.")
     return Certificate(layers, float(errors.max()), dtype, len(images))
+
+
+@torch.no_grad()
+def layer_certificates(flow: "Flow", size: tuple[int, int]) -> tuple[LayerCertificate, ...]:
+    """Stability of every linear layer for images of (H, W) = size; warns of unsafe ones."""
+    certificates = []
+    for level, block in enumerate(flow.blocks, start=1):
+        maps = (size[0] >> level, size[1] >> level)
+        for layer in block.bijections:
+            if (stability := layer.stability(maps)) is not None:
+                name, kind = layer.name, type(layer).__name__
+                certificates.append(LayerCertificate(name, kind, maps, *stability))
+    for unsafe in filter(lambda layer: layer.unsafe, certificates):
+        warnings.warn(
+            f"{unsafe.name} ({unsafe.kind}) amplifies relative errors by up to "
+            f"{unsafe.condition:.1g} on maps of {unsafe.size}: float32 may not give images back.",
+            StabilityWarning,
+            stacklevel=2,
+        )
+    return tuple(certificates)
+
+
+def diagnosis(flow: "Flow", size: tuple[int, int]) -> str:
+    """A sentence on the layer that is at fault when a result is not finite."""
+    for name, layer in flow.named_bijections():
+        if not all(parameter.isfinite().all() for parameter in layer.parameters()):
+            return f"{name} ({type(layer).__name__}) holds NaN or infinite weights."
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StabilityWarning)
+        worst = max(layer_certificates(flow, size), key=lambda layer: layer.gain)
+    return f"Of all layers {worst.name} ({worst.kind}) amplifies most, by up to {worst.gain:.1g}."
 
 
 def hard_images(channels: int, size: tuple[int, int], noise: int = 16) -> Tensor:

@@ -46,7 +46,10 @@ class Flow(nn.Module):
             Logit(config.logit_alpha) if config.preprocessing == "logit" else Center()
         )
         self.blocks = nn.ModuleList(levels)  # type: ignore[assignment]
+        for name, bijection in self.named_bijections():
+            bijection.name = name
         self._twin: WeightCache[Flow] = WeightCache(max_entries=1)
+        self._conditions: WeightCache[float] = WeightCache()
 
     # The bijection of continuous images.
 
@@ -152,7 +155,7 @@ class Flow(nn.Module):
             bad = (~finite).nonzero().flatten().tolist()
             raise NonFiniteError(
                 f"log_prob is not finite for {len(bad)} of {len(images)} images, the first at "
-                f"index {bad[0]}. The weights have diverged: load an earlier checkpoint."
+                f"index {bad[0]}. {self._diagnosis(images)} Load an earlier checkpoint."
             )
         return log_prob
 
@@ -256,10 +259,12 @@ class Flow(nn.Module):
     # What the flow is.
 
     def certify(self, images: Tensor | None = None) -> exactness.Certificate:
-        """Gain bound of every convolution, and the measured round trip.
+        """How stable the inverse of every linear layer is, and the measured round trip.
+
+        A `StabilityWarning` names layers for which float32 may not be enough.
 
         Args:
-            images: uint8 images to measure on; by default patterns and noise.
+            images: uint8 images to measure on, also their size; by default patterns and noise.
         """
         return exactness.certify(self, images)
 
@@ -294,6 +299,20 @@ class Flow(nn.Module):
         weights = [*self.parameters(), *self.buffers()]
         return self._twin.get(dtype, weights, lambda: copy.deepcopy(self).to(dtype))
 
+    def worst_condition(self, size: Size) -> float:
+        """The largest condition number of a layer for images of (H, W) = size; remembered."""
+        if self.training:
+            return self._compute_condition(size)
+        weights = [*self.parameters(), *self.buffers()]
+        return self._conditions.get(size, weights, lambda: self._compute_condition(size))
+
+    def _compute_condition(self, size: Size) -> float:
+        certificates = exactness.layer_certificates(self, size)
+        return max(certificate.condition for certificate in certificates)
+
+    def _diagnosis(self, images: Tensor) -> str:
+        return exactness.diagnosis(self, (images.shape[2], images.shape[3]))
+
     def _check(self, images: Tensor) -> None:
         check_images(images, self.config.channels, self.divisor)
 
@@ -307,7 +326,7 @@ class Flow(nn.Module):
         if not finite.all():
             raise NonFiniteError(
                 f"{int((~finite).sum())} of {len(x)} images are not finite. Use latents closer to "
-                "0 (a lower temperature), or float64: flow.double()."
+                "0 (a lower temperature), or float64: flow.double(). " + self._diagnosis(x)
             )
         return self.dequantize.inverse(x)[0].to(torch.uint8)
 

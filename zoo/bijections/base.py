@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
+from zoo.bijections.stability import Stability
+
 
 class Bijection(nn.Module):
     """An invertible map of (B, C, H, W) tensors with a known volume change.
@@ -12,7 +14,16 @@ class Bijection(nn.Module):
     Forward is always the direction image -> latent. To write a new one, implement both methods,
     each returning the mapped tensor and log|det| of the Jacobian *of that direction*, shape (B,);
     then add a row to the table in `tests/bijections/cases.py`, which proves the rest.
+
+    Attributes:
+        name: What errors call it: its path, once it is in a `Flow`.
     """
+
+    name: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = type(self).__name__
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map x to (y, log|det dy/dx|)."""
@@ -21,6 +32,10 @@ class Bijection(nn.Module):
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Map y back to (x, log|det dx/dy|)."""
         raise NotImplementedError
+
+    def stability(self, size: tuple[int, int]) -> Stability | None:
+        """For linear maps with weights: how much the inverse amplifies errors on (H, W) maps."""
+        return None
 
 
 class Chain(Bijection):

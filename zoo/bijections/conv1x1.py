@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from zoo.bijections.base import Bijection
 from zoo.bijections.cache import WeightCache
 from zoo.bijections.scale import bounded, unbounded
+from zoo.bijections.stability import Stability
 from zoo.bijections.triangular import lower_triangular
 
 BOUND = 4.0
@@ -47,6 +48,12 @@ class Conv1x1(Bijection):
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
         return _mix(y, self._inverse(y.dtype)), -self._log_det(y)
 
+    @torch.no_grad()
+    def stability(self, size: tuple[int, int]) -> Stability:
+        """Norm of the inverse and condition number; the size of the maps does not matter."""
+        gain = float(_norm(self._compute_inverse()))
+        return Stability(0.0, gain, gain * float(_norm(self._matrix(torch.float64))))
+
     def _log_det(self, x: Tensor) -> Tensor:
         log_diagonal = bounded(self.raw_log_diagonal, BOUND)
         return (log_diagonal.sum() * (x.shape[2] * x.shape[3])).expand(len(x))
@@ -73,6 +80,10 @@ class Conv1x1(Bijection):
         half = torch.linalg.solve_triangular(lower, identity, upper=False, unitriangular=True)
         inverse = torch.linalg.solve_triangular(upper, half, upper=True)
         return inverse[:, self.permutation]
+
+
+def _norm(matrix: Tensor) -> Tensor:
+    return torch.linalg.matrix_norm(matrix, ord=torch.inf)
 
 
 def _mix(x: Tensor, matrix: Tensor) -> Tensor:

@@ -145,7 +145,7 @@ class CornerConv(Bijection):
     def operator(self) -> Operator:
         """What `zoo.solvers` inverts, in float64."""
         bias = None if self.bias is None else self.bias.flatten().double()
-        return Operator(self.kernel(torch.float64), self.corners, bias)
+        return Operator(self.kernel(torch.float64), self.corners, bias, self.name)
 
     def _convolve(self, x: Tensor) -> Tensor:
         bias = None if self.bias is None else self.bias.flatten()

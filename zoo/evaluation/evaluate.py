@@ -1,5 +1,6 @@
 """Measure a flow on a test split: the content of eval.json."""
 
+import dataclasses
 import math
 import platform
 import subprocess
@@ -58,7 +59,7 @@ def evaluate(
         "exact_share": exact / len(images),
         "float64_share": float64 / len(images),
         "round_trip_grey_levels": certificate.round_trip,
-        "largest_gain_bound": certificate.worst.gain_bound if certificate.worst else None,
+        "certificate": [dataclasses.asdict(layer) for layer in certificate.layers],
         "finite_sample_share": finite / n_drawn,
         "parameters": sum(parameter.numel() for parameter in flow.parameters()),
         "milliseconds_per_image": {

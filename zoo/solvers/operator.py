@@ -31,11 +31,13 @@ class Operator:
             corner. The last tap must be invertible.
         corners: The corner of each group.
         bias: (G * C,), or None.
+        name: What errors call it.
     """
 
     kernel: Tensor
     corners: tuple[Corner, ...]
     bias: Tensor | None = None
+    name: str = "the convolution"
 
     def checked(self) -> "Operator":
         """This operator in float64, once it is known to have an inverse.
@@ -46,10 +48,12 @@ class Operator:
         """
         kernel = self.kernel.detach().double()
         if not kernel.isfinite().all():
-            raise NonFiniteError("the kernel holds NaN or infinity; load other weights.")
+            raise NonFiniteError(
+                f"the kernel of {self.name} holds NaN or infinity; load other weights."
+            )
         if not torch.linalg.slogdet(kernel[..., -1, -1]).logabsdet.isfinite().all():
             raise NotInvertibleError(
-                "the last tap is singular, so the convolution has no inverse; load other weights."
+                f"the last tap of {self.name} is singular: it has no inverse; load other weights."
             )
         bias = None if self.bias is None else self.bias.detach().double()
         return replace(self, kernel=kernel, bias=bias)
