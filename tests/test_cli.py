@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.test_flow import tiny
-from zoo import cli
+from zoo.cli import _distinct
 from zoo.latents import LatentFile
 from zoo.weights import save_folder
 
@@ -18,20 +18,6 @@ def model(tmp_path: Path) -> str:
     about = {"name": "tiny", "dataset": "digits"}
     save_folder(tiny("finc"), tmp_path / "model", about)
     return f"local-dir:{tmp_path / 'model'}"
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the command in this process: (exit code, output, errors)."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["flowzoo", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        captured = capsys.readouterr()
-        return int(stop.value.code or 0), captured.out, captured.err
-
-    return run
 
 
 def write(path: Path, *shape: int, mode: str = "L") -> np.ndarray:
@@ -95,7 +81,7 @@ def test_files_of_one_name_do_not_overwrite_each_other(run, model, tmp_path) -> 
     run("encode", *files, "-o", tmp_path / "z", "-m", model)
     run("decode", tmp_path / "z", "-o", tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "a_1.png"]
-    assert cli._distinct(["a", "a", "a_1"]) == ["a", "a_1", "a_1_1"]
+    assert _distinct(["a", "a", "a_1"]) == ["a", "a_1", "a_1_1"]
 
 
 def test_names_in_a_latents_file_cannot_leave_the_folder(run, model, tmp_path) -> None:

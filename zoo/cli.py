@@ -19,6 +19,7 @@ from zoo import __version__
 from zoo.architectures import config_to_json
 from zoo.cards import EVALUATION, read_evaluation, write_card
 from zoo.errors import ConfigError, FlowzooError
+from zoo.evaluation.commands import benchmark
 from zoo.files import write_json
 from zoo.latents import LatentFile
 from zoo.pictures import Fit, read_image, write_grid, write_image
@@ -32,6 +33,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(benchmark, name="benchmark")
 console = Console(markup=False, highlight=False)
 
 DEFAULT_MODEL = "finc_mnist"

@@ -117,12 +117,12 @@ def test_auto_never_takes_matrices_beyond_memory() -> None:
 def test_weights_that_are_not_finite_are_refused(bad: float) -> None:
     kernel = kernel_of(1, 2, (3, 3))
     kernel[0, 1, 0, 0, 0] = bad
-    with pytest.raises(NonFiniteError, match="kernel holds NaN or infinity"):
+    with pytest.raises(NonFiniteError, match="kernel of the convolution holds NaN"):
         prepare(Operator(kernel, ("top_left",)), (4, 4), torch.float32, Plan("row_scan"))
 
 
 def test_a_singular_last_tap_is_refused() -> None:
     kernel = kernel_of(1, 2, (3, 3))
     kernel[0, :, 1, -1, -1] = 0
-    with pytest.raises(NotInvertibleError, match="last tap is singular"):
+    with pytest.raises(NotInvertibleError, match="last tap of the convolution is singular"):
         prepare(Operator(kernel, ("top_left",)), (4, 4), torch.float32, Plan("blocked"))

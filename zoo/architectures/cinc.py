@@ -31,7 +31,7 @@ def cinc_quad(config: CIncQuadConfig) -> Flow:
 
 def _cinc(config: CIncConfig, coupling: type[AffineCoupling] | type[QuadCoupling]) -> Flow:
     def step(channels: int) -> tuple[Bijection, ...]:
-        convolution = PaddedConv2d(channels, config.kernel_size, gain_max=config.gain_max)
+        convolution = PaddedConv2d(channels, **config.options)
         net = coupling(channels, config.hidden_channels, actnorm=config.net_actnorm)
         return ActNorm(channels), convolution, net
 

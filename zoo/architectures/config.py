@@ -79,13 +79,26 @@ class PaddedConvConfig(FlowConfig):
     Attributes:
         kernel_size: k of the invertible convolutions.
         gain_max: Largest gain bound g that their taps may reach; None leaves them free.
+        invert: Whether encoding solves and sampling convolves, instead of the other way round.
     """
 
     kernel_size: int = 3
     gain_max: float | None = None
+    invert: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         gain = self.gain_max
         if gain is not None and (type(gain) is not float or not 0 < gain < math.inf):
             raise ConfigError(f"gain_max must be a positive float or null; got {gain!r}.")
+        if not isinstance(self.invert, bool):
+            raise ConfigError(f"invert must be true or false; got {self.invert!r}.")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What every padded convolution of the flow is built with."""
+        return {
+            "kernel_size": self.kernel_size,
+            "gain_max": self.gain_max,
+            "invert": self.invert,
+        }

@@ -22,7 +22,7 @@ def finc(config: FIncConfig) -> Flow:
         return AffineCoupling(channels, config.hidden_channels, actnorm=config.net_actnorm)
 
     def step(channels: int) -> tuple[Bijection, ...]:
-        unit = FInCUnit(channels, config.kernel_size, gain_max=config.gain_max)
+        unit = FInCUnit(channels, **config.options)
         return unit, ActNorm(channels), Conv1x1(channels), coupling(channels)
 
     return multiscale(config, step, coupling)

@@ -36,11 +36,13 @@ class ActNorm(Bijection):
         if self.training and not self.initialized:
             self._initialize(x)
         log_scale = bounded(self.raw_log_scale, BOUND)
-        return (x + self.bias) * log_scale.exp(), self._log_det(log_scale, x)
+        scale = log_scale.exp()
+        # One pass over x, where adding and then multiplying would be two.
+        return torch.addcmul(self.bias * scale, x, scale), self._log_det(log_scale, x)
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
         log_scale = bounded(self.raw_log_scale, BOUND)
-        return y * (-log_scale).exp() - self.bias, -self._log_det(log_scale, y)
+        return torch.addcmul(-self.bias, y, (-log_scale).exp()), -self._log_det(log_scale, y)
 
     @staticmethod
     def _log_det(log_scale: Tensor, x: Tensor) -> Tensor:

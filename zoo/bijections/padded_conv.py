@@ -149,8 +149,12 @@ class CornerConv(Bijection):
 
     def _convolve(self, x: Tensor) -> Tensor:
         bias = None if self.bias is None else self.bias.flatten()
-        x = F.pad(x, _map_padding(self.corners, self.kernel_size))
-        return F.conv2d(x, self._map_kernel(x.dtype), bias)
+        kh, kw = self.kernel_size
+        kernel, groups = self._map_kernel(x.dtype), len(self.corners)
+        if groups == 1:
+            x = F.pad(x, _padding(self.corners[0], kh, kw))
+            return F.conv2d(x, kernel, bias)
+        return F.conv2d(x, kernel, bias, padding=(kh - 1, kw - 1), groups=groups)
 
     def _solve(self, y: Tensor) -> Tensor:
         if torch.is_grad_enabled() or torch.compiler.is_compiling():
@@ -286,25 +290,18 @@ def _bound_rows(taps: Tensor, gain_max: float) -> Tensor:
     return taps * (1 + (gain / gain_max).square()).rsqrt()
 
 
-def _map_padding(corners: tuple[Corner, ...], kernel_size: Size) -> tuple[int, int, int, int]:
-    """Left, right, top, bottom padding of the map for `_map_kernel`."""
-    (kh, kw), (corner, *more) = kernel_size, corners
-    return (kw - 1, kw - 1, kh - 1, kh - 1) if more else _padding(corner, kh, kw)
-
-
 def _map_kernel(kernel: Tensor, corners: tuple[Corner, ...]) -> Tensor:
-    """The kernel of one ordinary convolution for all groups, (C, C, kh', kw').
+    """The kernel of an ordinary convolution, (G * C, C, kh', kw'), grouped if groups are several.
 
-    That of several groups is 2k - 1 wide, around the pixel. Its zeros cost less than a grouped
-    convolution does, forward and backward 1.1 to 3 times less on CPU.
+    That of several groups is 2k - 1 wide around the pixel, so that all of them are one
+    convolution without flips. Its zeros cost less than convolutions of their own: forward and
+    backward take 0.4 to 1.2 times as long (2 CPU threads, 4 to 96 channels).
     """
-    groups, n, _, kh, kw = kernel.shape
+    _, _, _, kh, kw = kernel.shape
     flipped = [k.flip(flips(corner)) for k, corner in zip(kernel, corners, strict=True)]
-    if groups > 1:
-        flipped = [
-            F.pad(k, (*_padding(corner, kh, kw, kernel=True), i * n, (groups - 1 - i) * n))
-            for i, (k, corner) in enumerate(zip(flipped, corners, strict=True))
-        ]
+    if len(flipped) > 1:
+        sides = [_padding(corner, kh, kw, kernel=True) for corner in corners]
+        flipped = [F.pad(k, side) for k, side in zip(flipped, sides, strict=True)]
     return torch.cat(flipped).contiguous(memory_format=torch.channels_last)
 
 

@@ -1,6 +1,7 @@
 """Which method inverts a padded convolution fastest: a cost model of matrix products."""
 
 import functools
+import operator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
@@ -10,10 +11,10 @@ from zoo.solvers.operator import Corner, Size
 Method = Literal["auto", "wavefront", "row_scan", "blocked", "dense", "fourier"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
-TILES: tuple[Size, ...] = tuple((h, w) for h in (1, 2, 4) for w in (1, 2, 4, 8, 16) if h <= w)
+TILES: tuple[Size, ...] = ((1, 1), (1, 2), (2, 2), (1, 4), (2, 4), (4, 4), (1, 8), (2, 8))
 # Numbers in a matrix beyond which it takes too much memory, and in a tile.
-LARGEST_MATRIX = 2**22
-LARGEST_TILE = 256
+LARGEST_MATRIX = 2**20
+LARGEST_TILE = 192
 
 
 class Plan(NamedTuple):
@@ -23,27 +24,29 @@ class Plan(NamedTuple):
     tile: Size = (1, 1)
 
 
-class Costs(NamedTuple):
-    """What a kind of device takes, in microseconds.
+class Work(NamedTuple):
+    """What a solve consists of; also what a unit of each takes on a device, in microseconds.
 
     Attributes:
-        call: One matrix product, however small.
-        products: One thousand multiplications of a large matrix product.
-        half: Columns of a product at which it reaches half of that speed.
-        copies: One thousand numbers brought into another order, and back.
-        regroups: The same, where groups are flipped.
+        calls: Matrix products, however small.
+        products: Thousands of multiplications.
+        narrow: The same over the columns of the matrices: narrow ones are slower.
+        copies: Thousands of numbers brought into another order, and back.
+        flips: The same, where groups are flipped too.
     """
 
-    call: float
+    calls: float
     products: float
-    half: float
+    narrow: float
     copies: float
-    regroups: float
+    flips: float
 
 
+# Fitted by `flowzoo benchmark inverse` to the shapes that it marks as calibration, on 2 threads.
 COSTS = {
-    "cpu": Costs(call=7.0, products=0.017, half=20.0, copies=3.0, regroups=12.0),
-    "gpu": Costs(call=12.0, products=0.0002, half=32.0, copies=0.01, regroups=0.03),
+    "cpu": Work(calls=7.0, products=0.017, narrow=0.34, copies=3.0, flips=12.0),
+    # No GPU was at hand: launches dominate, so what counts is their number.
+    "gpu": Work(calls=12.0, products=0.0002, narrow=0.006, copies=0.01, flips=0.03),
 }
 
 
@@ -97,49 +100,44 @@ def candidates(shape: Shape) -> list[Plan]:
     and fourier, which was never the fastest on CPU.
     """
     height, width = shape.size
-    groups, row = len(shape.corners), shape.channels * width
+    row = shape.channels * width
     plans = [
         Plan("blocked", (h, w))
         for h, w in TILES
         if (h, w) == (1, 1)
         or (h <= height and w <= width and h * w * shape.channels <= LARGEST_TILE)
     ]
-    if groups * row**2 <= LARGEST_MATRIX:
+    if row**2 <= LARGEST_MATRIX:
         plans.append(Plan("row_scan"))
-    if groups * (row * height) ** 2 <= LARGEST_MATRIX:
+    if (row * height) ** 2 <= LARGEST_MATRIX:
         plans.append(Plan("dense"))
     return plans
 
 
 def cost(plan: Plan, shape: Shape) -> float:
-    """Expected time of a solve in microseconds, from the number and size of its products."""
+    """Expected time of a solve in microseconds."""
     costs = COSTS["cpu" if shape.device == "cpu" else "gpu"]
-    counts = {"blocked": _blocked, "row_scan": _row_scan, "dense": _dense}
-    calls, products, columns, flipped = counts[plan.method](plan, shape)
-    numbers = shape.batch * len(shape.corners) * shape.channels * shape.size[0] * shape.size[1]
-    slowdown = 1 + costs.half / columns
-    copies = costs.regroups if flipped else costs.copies
-    return (
-        calls * costs.call
-        + products * shape.batch * len(shape.corners) / 1000 * costs.products * slowdown
-        + numbers / 1000 * copies
+    return sum(map(operator.mul, costs, work(plan, shape)))
+
+
+def work(plan: Plan, shape: Shape) -> Work:
+    """What a plan consists of."""
+    count = {"blocked": _blocked, "row_scan": _row_scan, "dense": _dense}[plan.method]
+    calls, products, columns = count(plan, shape)
+    maps = shape.batch * len(shape.corners)
+    numbers = maps * shape.channels * shape.size[0] * shape.size[1] / 1000
+    flipped = plan.method == "blocked" and shape.corners != ("top_left",)
+    return Work(
+        calls=calls,
+        products=products * maps / 1000,
+        narrow=products * maps / 1000 / columns,
+        copies=0.0 if flipped else numbers,
+        flips=numbers if flipped else 0.0,
     )
 
 
-class Count(NamedTuple):
-    """What a plan does to one map of one group.
-
-    Attributes:
-        calls: Matrix products, of all groups and maps.
-        products: Multiplications.
-        columns: Of the matrices.
-        flipped: Whether groups are flipped, which takes copies.
-    """
-
-    calls: float
-    products: float
-    columns: int
-    flipped: bool
+# Each: number of matrix products, multiplications for one map of one group, columns of a matrix.
+Count = tuple[float, float, int]
 
 
 def _blocked(plan: Plan, shape: Shape) -> Count:
@@ -151,18 +149,17 @@ def _blocked(plan: Plan, shape: Shape) -> Count:
     if bh == 1:
         reach = min(reach, (kw - 1) * channels)
     products = rows * columns * n * (n + reach + up * (reach + n))
-    flipped = shape.corners != ("top_left",)
-    calls = (rows + columns - 1) * (up + (reach > 0)) * (1 if len(shape.corners) == 1 else 3)
-    return Count(calls, products, n, flipped)
+    # A product of several groups is one for each of them.
+    calls = (rows + columns - 1) * (up + (reach > 0)) * len(shape.corners)
+    return calls, products, n
 
 
 def _row_scan(plan: Plan, shape: Shape) -> Count:
     height, n = shape.size[0], shape.channels * shape.size[1]
     up = min(shape.kernel_size[0], height) - 1
-    runs = len({corner.split("_")[0] for corner in shape.corners})
-    return Count(height * runs * 2, height * (1 + up) * n**2, n, flipped=False)
+    return height * len(shape.corners), height * (1 + up) * n**2, n
 
 
 def _dense(plan: Plan, shape: Shape) -> Count:
     n = shape.channels * shape.size[0] * shape.size[1]
-    return Count(1, n**2, n, flipped=False)
+    return len(shape.corners), n**2, n

@@ -1,0 +1,105 @@
+"""`flowzoo benchmark`: speed, measured here and now."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from zoo.errors import ConfigError
+
+if TYPE_CHECKING:
+    from zoo.evaluation.inverse_benchmark import Row
+
+benchmark = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
+console = Console(markup=False, highlight=False)
+
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")]
+Repeats = Annotated[int, typer.Option(help="How often each is timed.", min=1)]
+
+
+@benchmark.command()
+def inverse(output: Output = Path("benchmark"), repeats: Repeats = 7) -> None:
+    """Exact inverse of padded convolutions against their forward, for every method."""
+    try:
+        from zoo.evaluation.figures import inverse_figure
+    except ImportError as error:
+        raise ConfigError(
+            f'the figure needs {error.name}: pip install "flowzoo[benchmark]".'
+        ) from error
+    from zoo.evaluation.inverse_benchmark import curve_cases, fit, layer_cases, measure
+    from zoo.evaluation.tables import write_csv
+
+    cases = [*layer_cases(), *curve_cases()]
+    measured = [measure(case, repeats) for case in track(cases, "measuring", console=console)]
+    rows = [row for case_rows in measured for row in case_rows]
+    write_csv([row.record() for row in rows], output / "inverse.csv")
+    inverse_figure(rows, output / "inverse.png")
+    _print_inverse(measured)
+    console.print(f"costs that fit the calibration cases best: {fit(measured)}")
+    console.print(f"{output}/inverse.csv and inverse.png written")
+
+
+def _print_inverse(measured: Sequence[list["Row"]]) -> None:
+    from zoo.evaluation.inverse_benchmark import regret
+
+    heads = ("images", "layer", "map", "k", "batch", "forward ms", "inverse ms", "ratio")
+    table = Table(*heads, "method", "to the best", "error", title=f"{_threads()}, float32")
+    regrets: dict[bool, list[float]] = {True: [], False: []}
+    for rows in measured:
+        case = rows[0].case
+        auto = next(row for row in rows if row.method == "auto")
+        chosen = next(row for row in rows if row.chosen)
+        regrets[case.calibration].append(regret(rows))
+        table.add_row(
+            *(case.images, f"{case.unit} {case.channels}", f"{case.side}²", str(case.kernel)),
+            *(str(case.batch), f"{auto.forward_ms:.2f}", f"{auto.inverse_ms:.2f}"),
+            *(f"{auto.ratio:.2f}", chosen.method, f"{regret(rows):.2f}", f"{auto.error:.1e}"),
+        )
+    console.print(table)
+    for calibration, values in regrets.items():
+        within = sum(value <= 1.15 for value in values)
+        kind = "calibration" if calibration else "other"
+        console.print(
+            f"{kind} cases: the choice is within 15% of the best in {within} of {len(values)}, "
+            f"at worst {max(values):.2f} times as slow"
+        )
+
+
+@benchmark.command()
+def flows(
+    output: Output = Path("benchmark"),
+    preset: Annotated[
+        list[str] | None, typer.Option(help="Sizes; default: both compact ones and one paper's.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Images at a time.", min=1)] = 64,
+    repeats: Repeats = 5,
+) -> None:
+    """Encode, score and sample with every architecture, and where the time goes."""
+    from zoo.evaluation.flow_benchmark import measure
+    from zoo.evaluation.tables import write_csv
+
+    sizes = preset or ["compact_mnist", "compact_cifar10", "paper_cifar10"]
+    rows = []
+    for size in track(sizes, "measuring", console=console):
+        rows += measure(size, batch_size if size.startswith("compact") else 4, repeats)
+    write_csv([row.record() for row in rows], output / "flows.csv")
+    heads = ("size", "flow", "task", "batch", "ms", "to Glow", "floor ms", "where the time goes")
+    table = Table(*heads, title=_threads())
+    for row in rows:
+        parts = sorted(row.parts.items(), key=lambda part: -part[1])
+        table.add_row(
+            *(row.preset, row.architecture, row.task, str(row.batch), f"{row.milliseconds:.1f}"),
+            *(f"{row.ratio:.2f}", f"{row.floor_ms:.1f}"),
+            ", ".join(f"{name} {value:.1f}" for name, value in parts),
+        )
+    console.print(table)
+    console.print(f"{output}/flows.csv written")
+
+
+def _threads() -> str:
+    return f"{torch.get_num_threads()} threads"

@@ -1,0 +1,74 @@
+"""Figures of the benchmarks."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from zoo.evaluation.inverse_benchmark import Row
+
+mpl.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "font.size": 9})
+
+# The curves shown; the best tiles are what "auto" is about.
+CURVES = ("forward", "auto", "row_scan", "wavefront", "fourier", "dense")
+
+LABELS = {"side": "map size", "kernel": "kernel size"}
+
+
+def inverse_figure(rows: Sequence[Row], path: Path) -> None:
+    """Draw the ratios of the papers' layers, and the times over map size and kernel size.
+
+    Args:
+        rows: Of `zoo.evaluation.inverse_benchmark.measure`.
+        path: Of the PNG file.
+    """
+    figure = Figure(figsize=(13, 7), layout="constrained")
+    axes = figure.subplots(2, 3, width_ratios=(1.4, 1, 1))
+    for line, (unit, name) in enumerate((("PaddedConv2d", "full"), ("FInCUnit", "FInC unit"))):
+        own = [row for row in rows if row.case.unit == unit]
+        _ratios(axes[line][0], own, name)
+        for axis, curve, label in (
+            (axes[line][1], "side", "map size"),
+            (axes[line][2], "kernel", "k"),
+        ):
+            _curves(axis, [row for row in own if row.case.images == curve], curve)
+            axis.set(xlabel=label, ylabel="ms, batch 16", title=f"{name}, time over {label}")
+    figure.savefig(path, dpi=120)
+
+
+def _ratios(axis: Axes, rows: Sequence[Row], name: str) -> None:
+    chosen = [
+        row
+        for row in rows
+        if row.method == "auto" and row.case.batch == 100 and "x" in row.case.images
+    ]
+    kernels = sorted({row.case.kernel for row in chosen})
+    labels = list(dict.fromkeys(f"C{row.case.channels}\n{row.case.side}²" for row in chosen))
+    for shift, kernel in enumerate(kernels):
+        own = [row for row in chosen if row.case.kernel == kernel]
+        places = [labels.index(f"C{row.case.channels}\n{row.case.side}²") for row in own]
+        width = 0.8 / len(kernels)
+        axis.bar(
+            [place + shift * width for place in places],
+            [row.ratio for row in own],
+            width,
+            label=f"k = {kernel}",
+        )
+    axis.axhline(1, color="black", linewidth=0.8)
+    axis.set_xticks(range(len(labels)), labels)
+    axis.set(ylabel="inverse / forward", title=f"{name}, batch 100")
+    axis.legend(frameon=False)
+
+
+def _curves(axis: Axes, rows: Sequence[Row], key: str) -> None:
+    for method in CURVES:
+        own = [row for row in rows if row.method == ("auto" if method == "forward" else method)]
+        times = [row.forward_ms if method == "forward" else row.inverse_ms for row in own]
+        style = "k--" if method == "forward" else "-o"
+        axis.plot([getattr(row.case, key) for row in own], times, style, label=method, markersize=3)
+    axis.set_yscale("log")
+    if key == "side":
+        axis.set_xscale("log", base=2)
+    axis.legend(frameon=False, fontsize=7)

@@ -1,0 +1,180 @@
+"""How long the exact inverse of a padded convolution takes, against the convolution itself."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from zoo.bijections import Bijection, FInCUnit, PaddedConv2d
+from zoo.evaluation.timing import interleaved_medians
+from zoo.solvers import Plan, Shape, choose, prepare
+from zoo.solvers.choice import Work, candidates, work
+
+Unit = Literal["full", "finc"]
+UNITS: tuple[type[PaddedConv2d] | type[FInCUnit], ...] = (PaddedConv2d, FInCUnit)
+
+# (channels, side) of the papers' networks for 32 x 32, 64 x 64 and 128 x 128 images.
+LAYERS = {
+    "32 x 32": ((12, 16), (24, 8), (48, 4)),
+    "64 x 64": ((12, 32), (24, 16), (48, 8), (96, 4)),
+    "128 x 128": ((12, 64), (24, 32), (48, 16), (96, 8)),
+}
+KERNELS = (3, 5, 7)
+BATCHES = (1, 16, 100)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer to measure.
+
+    Attributes:
+        images: Which images the layer's map sizes are of; "side" and "kernel" are the curves.
+        unit: PaddedConv2d or FInCUnit.
+        channels: C.
+        side: H = W.
+        kernel: k.
+        batch: B.
+    """
+
+    images: str
+    unit: str
+    channels: int
+    side: int
+    kernel: int
+    batch: int
+
+    @property
+    def calibration(self) -> bool:
+        """Whether the cost model is fitted to it; the others show how it does elsewhere."""
+        return self.images == "32 x 32" and self.batch != 16
+
+    @property
+    def shape(self) -> Shape:
+        """What the choice of a method depends on."""
+        layer = self.layer()
+        n = layer.taps.shape[1]
+        return Shape(n, layer.kernel_size, layer.corners, (self.side, self.side), self.batch)
+
+    def layer(self) -> PaddedConv2d | FInCUnit:
+        """The layer, with the random weights of its start."""
+        torch.manual_seed(0)
+        (unit,) = (unit for unit in UNITS if unit.__name__ == self.unit)
+        return unit(self.channels, self.kernel).eval()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured method.
+
+    Attributes:
+        case: What was measured.
+        method: Name of the plan; "auto" is the layer's own inverse, with the plan it chooses.
+        chosen: Whether the layer chooses it.
+        forward_ms: Time of the layer's forward, median.
+        inverse_ms: Time of the inverse, median.
+        error: Largest difference to the float64 wavefront, for latents of unit variance.
+    """
+
+    case: Case
+    method: str
+    chosen: bool
+    forward_ms: float
+    inverse_ms: float
+    error: float
+
+    @property
+    def ratio(self) -> float:
+        """Inverse over forward."""
+        return self.inverse_ms / self.forward_ms
+
+    def record(self) -> dict[str, object]:
+        """As a line of a table."""
+        rest = {"calibration": self.case.calibration, "ratio": self.ratio}
+        values = dataclasses.asdict(self)
+        return {**values.pop("case"), **values, **rest, "threads": torch.get_num_threads()}
+
+
+def layer_cases() -> Iterator[Case]:
+    """The layers of the papers' networks."""
+    for (images, layers), kernel, batch in itertools.product(LAYERS.items(), KERNELS, BATCHES):
+        if images == "128 x 128" and (kernel, batch) != (3, 100):
+            continue
+        for (channels, side), unit in itertools.product(layers, UNITS):
+            yield Case(images, unit.__name__, channels, side, kernel, batch)
+
+
+def curve_cases() -> Iterator[Case]:
+    """Over map size and kernel size, as the FInC paper plots them."""
+    for unit in UNITS:
+        for side in (8, 16, 32, 64, 128):
+            yield Case("side", unit.__name__, 12, side, 3, 16)
+        for kernel in range(2, 12):
+            yield Case("kernel", unit.__name__, 12, 16, kernel, 16)
+
+
+@torch.no_grad()
+def measure(case: Case, repeats: int) -> list[Row]:
+    """Time forward and every method of a case, each with what it keeps in evaluation."""
+    layer, size = case.layer(), (case.side, case.side)
+    x = torch.randn(case.batch, case.channels, *size)
+    x = x.contiguous(memory_format=torch.channels_last)  # as in the flows
+    y = layer(x)[0]
+    plans = {_name(plan): plan for plan in _plans(case.shape)}
+    operator = layer.operator()
+    solvers = {name: prepare(operator, size, y.dtype, plan) for name, plan in plans.items()}
+    expected = prepare(operator, size, torch.float64, Plan("wavefront")).solve(y.double())
+    inverses = {name: partial(solver.solve, y) for name, solver in solvers.items()}
+    inverses["auto"] = partial(_inverse, layer, y)
+    times = interleaved_medians({"forward": lambda: layer(x), **inverses}, repeats)
+    chosen = _name(choose("auto", case.shape))
+    return [
+        Row(case, name, name == chosen, times["forward"], times[name], _error(inverse(), expected))
+        for name, inverse in inverses.items()
+    ]
+
+
+def _inverse(layer: Bijection, y: Tensor) -> Tensor:
+    return layer.inverse(y)[0]
+
+
+def _plans(shape: Shape) -> list[Plan]:
+    # The reference and the FFT are measured where they do not take all the time there is.
+    small = shape.batch * shape.size[0] <= 1600
+    return [*candidates(shape), *([Plan("wavefront"), Plan("fourier")] if small else [])]
+
+
+def _name(plan: Plan) -> str:
+    return f"blocked {plan.tile[0]}x{plan.tile[1]}" if plan.method == "blocked" else plan.method
+
+
+def _error(x: Tensor, expected: Tensor) -> float:
+    return float((x.double() - expected).abs().max())
+
+
+def regret(rows: list[Row]) -> float:
+    """Time of the chosen method over that of the fastest, for the rows of one case."""
+    return next(row.inverse_ms for row in rows if row.chosen) / min(
+        row.inverse_ms for row in rows if row.method != "auto"
+    )
+
+
+def fit(cases: list[list[Row]]) -> Work:
+    """Costs for `zoo.solvers.choice` that explain the measured calibration cases best.
+
+    Least squares of relative errors, so that short solves count as much as long ones.
+    """
+    works, times = [], []
+    for rows in cases:
+        measured = {row.method: row.inverse_ms for row in rows}
+        if rows[0].case.calibration:
+            for plan in candidates(rows[0].case.shape):
+                works.append(work(plan, rows[0].case.shape))
+                times.append(1000 * measured[_name(plan)])
+    a, b = torch.tensor(works, dtype=torch.float64), torch.tensor(times, dtype=torch.float64)
+    solution = torch.linalg.lstsq(a / b[:, None], torch.ones_like(b)[:, None]).solution
+    return Work(*solution.flatten().clamp_min(0).tolist())
