@@ -88,16 +88,18 @@ def flows(
     for size in track(sizes, "measuring", console=console):
         rows += measure(size, batch_size if size.startswith("compact") else 4, repeats)
     write_csv([row.record() for row in rows], output / "flows.csv")
-    heads = ("size", "flow", "task", "batch", "ms", "to Glow", "floor ms", "where the time goes")
+    heads = ("size", "flow", "task", "batch", "ms", "to Glow", "floor ms")
     table = Table(*heads, title=_threads())
     for row in rows:
-        parts = sorted(row.parts.items(), key=lambda part: -part[1])
         table.add_row(
             *(row.preset, row.architecture, row.task, str(row.batch), f"{row.milliseconds:.1f}"),
             *(f"{row.ratio:.2f}", f"{row.floor_ms:.1f}"),
-            ", ".join(f"{name} {value:.1f}" for name, value in parts),
         )
     console.print(table)
+    for row in rows:
+        parts = sorted(row.parts.items(), key=lambda part: -part[1])
+        spent = ", ".join(f"{name} {value:.1f}" for name, value in parts)
+        console.print(f"{row.preset} {row.architecture} {row.task}: {spent} ms", soft_wrap=True)
     console.print(f"{output}/flows.csv written")
 
 
