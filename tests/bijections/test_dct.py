@@ -10,7 +10,7 @@ every_transform = pytest.mark.parametrize("name", TRANSFORMS)
 
 
 @every_transform
-@pytest.mark.parametrize("n", [2, 3, 4, 7, 8, 100])
+@pytest.mark.parametrize("n", [2, 3, 4, 7, 8, 99, 100])
 @pytest.mark.parametrize("dim", [0, 1, -1, -2])
 def test_transforms_are_scipy_s(name: str, n: int, dim: int) -> None:
     forward, inverse, kind = TRANSFORMS[name]
@@ -36,3 +36,12 @@ def test_one_sample_is_its_own_transform_up_to_a_factor(name: str) -> None:
     x = torch.tensor([[3.0]])
     assert_close(forward(x), x * kind)
     assert_close(inverse(x * kind), x)
+
+
+@pytest.mark.parametrize("transform", [dct1, idct1, dct2, idct2])
+@pytest.mark.parametrize("n", [1, 2, 5, 66])
+@pytest.mark.parametrize("dim", [0, -1])
+def test_gradients_are_those_of_finite_differences(transform, n: int, dim: int) -> None:
+    x = torch.randn(2, n, dtype=torch.float64).movedim(1, dim).requires_grad_()
+    assert torch.autograd.gradcheck(lambda t: transform(t, dim), x)
+    assert torch.autograd.gradgradcheck(lambda t: transform(t, dim) ** 2, x)

@@ -20,7 +20,7 @@ class FlowModule(L.LightningModule):
     """Maximum-likelihood training of a flow; the loss is bits/dim with one dequantization draw.
 
     Args:
-        architecture: glow, cinc, cinc_quad or finc.
+        architecture: glow, cinc, cinc_quad, finc or conf.
         preset: One of its named configurations.
         overrides: Fields of the configuration to change.
         optimizer: adam or adamax.
