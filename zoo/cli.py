@@ -259,6 +259,19 @@ def train(context: typer.Context) -> None:
     _training("cli").train(context.args)
 
 
+@app.command(
+    "train-tabular",
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    },
+)
+def train_tabular(context: typer.Context) -> None:
+    """Train and test a flow of vectors: --config recipes/tabular/patches.yaml (--help for more)."""
+    _training("cli").train_tabular(context.args)
+
+
 @app.command()
 def export(
     checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="Checkpoint of training.")],
@@ -293,6 +306,20 @@ def demo(
 
     if failures := run(name, output, console):
         raise FlowzooError(f"{failures} images did not come back.")
+
+
+@app.command("benchmark-spectral")
+def benchmark_spectral(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder.")] = Path("benchmarks"),
+) -> None:
+    """Time CONF's convolutions against the signal's length; write a CSV and a PNG."""
+    from zoo.evaluation.spectral_benchmark import run
+
+    table = Table("convolution", "direction", "N", "ns per element")
+    for row in run(output):
+        table.add_row(*map(str, row))
+    console.print(table)
+    console.print(f"written: {output}/")
 
 
 def _version(show: bool) -> None:
