@@ -22,7 +22,8 @@ NAME = "spectral_benchmark"
 LENGTHS = tuple(2**k for k in range(6, 17))
 # A dense 16,384 x 16,384 matrix takes 1 GiB.
 LONGEST_DENSE = 4096
-BATCH = 8
+# In every batch, so that the cost of a call weighs alike at all lengths.
+ELEMENTS = 2**18
 
 LAYERS: dict[str, Callable[[], SpectralConv]] = {
     "circular": lambda: CircularConv(1, 1),
@@ -68,18 +69,18 @@ def run(output: Path, lengths: tuple[int, ...] = LENGTHS) -> list[Row]:
 
 
 def _measure(length: int) -> list[Row]:
-    x = torch.randn(BATCH, 1, length)
+    x = torch.randn(max(1, ELEMENTS // length), 1, length)
     rows = []
     for name, make in LAYERS.items():
         layer = make().eval()
         layer.coefficients.normal_(std=0.3)
         for direction in ("forward", "inverse"):
             seconds = _least_time(getattr(layer, direction), x)
-            rows.append(_row(name, direction, length, seconds))
+            rows.append(_row(name, direction, x, seconds))
     if length <= LONGEST_DENSE:
         matrix = _circulant(length)
         seconds = _least_time(torch.linalg.solve, matrix, x[:, 0].mT)
-        rows.append(_row("dense", "inverse", length, seconds))
+        rows.append(_row("dense", "inverse", x, seconds))
     return rows
 
 
@@ -90,11 +91,11 @@ def _circulant(length: int) -> Tensor:
     return layer(torch.eye(length)[:, None])[0][:, 0].mT.contiguous()
 
 
-def _row(name: str, direction: str, length: int, seconds: float) -> Row:
-    return Row(name, direction, length, round(1e9 * seconds / (length * BATCH), 3))
+def _row(name: str, direction: str, x: Tensor, seconds: float) -> Row:
+    return Row(name, direction, x.shape[-1], round(1e9 * seconds / x.numel(), 3))
 
 
-def _least_time(call: Callable[..., object], *inputs: Tensor, repetitions: int = 3) -> float:
+def _least_time(call: Callable[..., object], *inputs: Tensor, repetitions: int = 9) -> float:
     call(*inputs)
     times = []
     for _ in range(repetitions):
