@@ -1,11 +1,17 @@
 import csv
 from pathlib import Path
 
+import pytest
 import torch
 from PIL import Image
 
 from zoo.bijections import CircularConv
 from zoo.evaluation import spectral_benchmark
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch) -> None:
+    monkeypatch.setattr(spectral_benchmark, "ELEMENTS", 1000)
 
 
 def test_every_length_is_measured_and_written(tmp_path: Path) -> None:
