@@ -105,6 +105,24 @@ def finc(config="compact_mnist", **overrides):
     return _architecture("finc", config, overrides)
 
 
+def conf(config="compact_mnist", **overrides):
+    """CONF, invertible convolutional flow. Random weights.
+
+    Args:
+        config: Name of a configuration such as "compact_mnist" or "compact_cifar10", or a dict of
+            all fields.
+        **overrides: Fields of a named configuration to change, such as convolution="circular",
+            adaptive=False or gate="asinh".
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "conf", source="local", config="compact_mnist", steps=2)
+        >>> flow.sample(2, size=(8, 8)).shape
+        torch.Size([2, 1, 8, 8])
+    """
+    return _architecture("conf", config, overrides)
+
+
 def cinc_mnist(pretrained=True):
     """Compact CInC Flow of MNIST.
 
@@ -199,6 +217,54 @@ def cinc_quad_cifar10(pretrained=True):
         True
     """
     return _model("cinc_quad_cifar10", pretrained)
+
+
+def conf_mnist(pretrained=True):
+    """Compact CONF of MNIST. No weights are published yet.
+
+    Args:
+        pretrained: Load the published weights; False gives random ones.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "conf_mnist", source="local", pretrained=False)
+        >>> images = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+        >>> bool((flow.decode(flow.encode(images)) == images).all())
+        True
+    """
+    return _model("conf_mnist", pretrained)
+
+
+def conf_fashion_mnist(pretrained=True):
+    """Compact CONF of Fashion-MNIST. No weights are published yet.
+
+    Args:
+        pretrained: Load the published weights; False gives random ones.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "conf_fashion_mnist", source="local", pretrained=False)
+        >>> images = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+        >>> bool((flow.decode(flow.encode(images)) == images).all())
+        True
+    """
+    return _model("conf_fashion_mnist", pretrained)
+
+
+def conf_cifar10(pretrained=True):
+    """Compact CONF of CIFAR-10. No weights are published yet.
+
+    Args:
+        pretrained: Load the published weights; False gives random ones.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "conf_cifar10", source="local", pretrained=False)
+        >>> images = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
+        >>> bool((flow.decode(flow.encode(images)) == images).all())
+        True
+    """
+    return _model("conf_cifar10", pretrained)
 
 
 def finc_mnist(pretrained=True):

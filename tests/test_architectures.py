@@ -48,9 +48,33 @@ def test_configs_survive_json(name: str, preset: str) -> None:
     assert config_from_json(document) == config
 
 
-def test_all_architectures_have_the_papers_sizes() -> None:
-    for entry in ARCHITECTURES.values():
-        assert {"paper_cifar10", "paper_imagenet32", "paper_imagenet64"} <= set(entry.presets)
+@pytest.mark.parametrize("data", ["mnist", "cifar10"])
+@pytest.mark.parametrize("other", ["glow", "finc"])
+def test_conf_is_as_large_as_what_it_is_compared_with(data: str, other: str) -> None:
+    ours, theirs = (
+        millions(ARCHITECTURES[name].presets[f"compact_{data}"]) for name in ("conf", other)
+    )
+    assert ours == pytest.approx(theirs, rel=0.05)
+
+
+def test_architectures_have_the_papers_sizes_where_the_paper_gives_them() -> None:
+    for name in ARCHITECTURES.keys() - {"conf"}:
+        presets = set(ARCHITECTURES[name].presets)
+        assert {"paper_cifar10", "paper_imagenet32", "paper_imagenet64"} <= presets
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"convolution": "zero"}, "convolution must be one of circular, reflect, symmetric, none"),
+        ({"gate": "relu"}, "gate must be one of"),
+        ({"kernel_length": 0}, "kernel_length must be a positive integer"),
+        ({"gates": "slog"}, "conf has no field 'gates'. Did you mean gate"),
+    ],
+)
+def test_bad_variants_of_conf_say_what_is_right(changes: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ARCHITECTURES["conf"].preset("compact_mnist", **changes)
 
 
 def document(**changes) -> dict:

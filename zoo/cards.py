@@ -16,6 +16,7 @@ SOURCES = {
     "glow": "Glow (Kingma & Dhariwal, 2018), arXiv:1807.03039",
     "cinc": "CInC Flow (Nagar, Dufraisse & Varma, 2021), arXiv:2107.01358",
     "cinc_quad": "CInC Flow with Quad-coupling (Nagar, Dufraisse & Varma, 2021), arXiv:2107.01358",
+    "conf": "CONF, invertible convolutional flow (Karami et al., 2019)",
     "finc": "FInC Flow (Kallappa, Nagar & Varma, 2023), arXiv:2301.09266",
 }
 GOLDEN_SOURCES = {
@@ -99,20 +100,28 @@ def _measured(evaluation: dict[str, Any]) -> str:
 
 def _certificate(layers: list[dict[str, Any]]) -> str:
     worst = max(layers, key=lambda layer: layer["gain"])
-    bound = max(layer["gain_bound"] for layer in layers)
-    proof = "below 1: the inverse is stable at every image size" if bound < 1 else "no proof"
+    stable = all(layer["gain_bound"] is not None for layer in layers)
+    proof = (
+        "At any image size it is proven to be finite."
+        if stable
+        else "That it stays finite at any image size is not proven for the layers without a bound."
+    )
     rows = "\n".join(
-        f"| {x['name']} | {x['kind']} | {x['size'][0]} x {x['size'][1]} | {x['gain_bound']:.3f} | "
-        f"{x['gain']:.2f} | {x['condition']:.1f} |"
+        f"| {x['name']} | {x['kind']} | {x['size'][0]} x {x['size'][1]} | {_number(x['g'])} | "
+        f"{_number(x['gain_bound'])} | {_number(x['gain'])} | {_number(x['condition'])} |"
         for x in layers
     )
     return (
         f"## Stability\n\nThe inverse of a layer amplifies errors by at most its gain: "
-        f"{worst['gain']:.2f} in the worst, {worst['name']}. The largest bound g is {bound:.3f} "
-        f"({proof}).\n\n<details><summary>Certificate of every linear layer</summary>\n\n"
-        "| layer | kind | maps | bound g | gain | condition |\n"
-        f"{'| --- ' * 6}|\n{rows}\n\n</details>"
+        f"{_number(worst['gain'])} in the worst, {worst['name']}. {proof}\n\n"
+        "<details><summary>Certificate of every linear layer</summary>\n\n"
+        "| layer | kind | maps | g | bound, any size | gain | condition |\n"
+        f"{'| --- ' * 7}|\n{rows}\n\n</details>"
     )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _with_error(evaluation: dict[str, Any], key: str) -> str:

@@ -261,6 +261,19 @@ def train(context: typer.Context) -> None:
     _training("cli").train(context.args)
 
 
+@app.command(
+    "train-tabular",
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    },
+)
+def train_tabular(context: typer.Context) -> None:
+    """Train and test a flow of vectors: --config recipes/tabular/patches.yaml (--help for more)."""
+    _training("cli").train_tabular(context.args)
+
+
 @app.command()
 def export(
     checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="Checkpoint of training.")],

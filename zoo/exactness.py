@@ -1,5 +1,6 @@
 """The same image back: verified encoding, and a certificate of how safe the inverse is."""
 
+import math
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -89,9 +90,10 @@ class LayerCertificate:
         name: Path of the layer in the flow.
         kind: Its class.
         size: (H, W) of its maps.
-        gain_bound: g; below 1 the inverse is stable at every image size.
+        gain_bound: The most that its inverse provably amplifies an error at any image size.
         gain: The most that its inverse amplifies an error at this size.
         condition: The most that its inverse amplifies a relative error.
+        g: For triangular convolutions; below 1 it proves a finite bound.
     """
 
     name: str
@@ -100,6 +102,7 @@ class LayerCertificate:
     gain_bound: float
     gain: float
     condition: float
+    g: float | None
 
     @property
     def unsafe(self) -> bool:
@@ -130,26 +133,22 @@ class Certificate:
         return max(self.layers, key=lambda layer: layer.gain)
 
     @property
-    def gain_bound(self) -> float:
-        """The largest gain bound g of all layers."""
-        return max(layer.gain_bound for layer in self.layers)
-
-    @property
     def proven_stable(self) -> bool:
-        """Whether every gain bound is below 1, so that the inverse is stable at any size."""
-        return self.gain_bound < 1
+        """Whether the inverse of every layer is proven to be stable at any image size."""
+        return all(layer.gain_bound < math.inf for layer in self.layers)
 
     def table(self) -> str:
         """A readable table, one line for each layer, the worst one and the round trip last."""
-        columns = f"{'maps':>9} {'bound g':>9} {'gain':>9} {'condition':>9}"
+        columns = f"{'maps':>9} {'g':>9} {'bound':>9} {'gain':>9} {'condition':>9}"
         lines = [
-            f"{x.name:<24} {x.kind:<14} {'x'.join(map(str, x.size)):>9} {x.gain_bound:>9.3g} "
+            f"{x.name:<24} {x.kind:<21} {'x'.join(map(str, x.size)):>9} "
+            f"{'-' if x.g is None else format(x.g, '.3f'):>9} {x.gain_bound:>9.3g} "
             f"{x.gain:>9.3g} {x.condition:>9.3g}{'  unsafe in float32' * x.unsafe}"
             for x in self.layers
         ]
         return "\n".join(
             [
-                f"{'layer':<24} {'kind':<14} {columns}",
+                f"{'layer':<24} {'kind':<21} {columns}",
                 *lines,
                 f"largest gain: {self.worst.gain:.3g}, of {self.worst.name}",
                 f"round trip in {self.dtype}: at most {self.round_trip:.2g} grey levels "

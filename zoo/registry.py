@@ -62,6 +62,9 @@ MODELS = _unique(
             "mnist",
             "13221f0057dd3320fa1f8e25477621bce66b92a4269af4bfca5ac75221622756",
         ),
+        Model("conf_cifar10", "conf", "compact_cifar10", "cifar10"),
+        Model("conf_fashion_mnist", "conf", "compact_mnist", "fashion_mnist"),
+        Model("conf_mnist", "conf", "compact_mnist", "mnist"),
         Model("finc_cifar10", "finc", "compact_cifar10", "cifar10"),
         Model("finc_fashion_mnist", "finc", "compact_mnist", "fashion_mnist"),
         Model(

@@ -10,32 +10,40 @@ from zoo.bijections import (
     ActNorm,
     AdditiveCoupling,
     AffineCoupling,
+    AsinhGate,
     Bijection,
     Center,
     Chain,
+    CircularConv,
     Conv1x1,
+    ConvolutionalCoupling,
     FInCUnit,
+    LeakyReLUGate,
     Logit,
     PaddedConv2d,
     QuadCoupling,
+    SLogGate,
     Split,
     Squeeze,
+    SymmetricConv,
+    VectorCoupling,
 )
+from zoo.bijections.conv_coupling import Factors
 from zoo.solvers import CORNERS, METHODS
 
 
 @dataclass(frozen=True)
 class Case:
-    """A bijection, the (C, H, W) that it is tried on, and what its input may be.
+    """A bijection, the shape that it is tried on, and what its input may be.
 
     Attributes:
         make: Builds it.
-        shape: Of one input; H differs from W.
+        shape: Of one input, (C, H, W) with H different from W, or (C, N), or (D,).
         unit: Whether inputs lie in [0, 1].
     """
 
     make: Callable[[], Bijection]
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     unit: bool = False
 
     def build(
@@ -56,17 +64,67 @@ def shake(module: nn.Module, std: float = 0.1) -> None:
             parameter.add_(torch.randn_like(parameter), alpha=std)
 
 
+# Every factor of CONF's coupling in each of its states.
+FACTORS = {
+    "default": Factors(),
+    "circular-asinh": Factors(convolution="circular", gate="asinh", separable=False),
+    "symmetric-leaky_relu": Factors(convolution="symmetric", gate="leaky_relu"),
+    "fixed": Factors(convolution="circular", adaptive=False),
+    "taps": Factors(kernel="taps", kernel_length=2),
+    "no_convolution": Factors(convolution="none"),
+    "no_gate": Factors(gate="none"),
+    "no_scale": Factors(scale=False),
+    "no_shift": Factors(shift=False),
+    "convolution_only": Factors(scale=False, shift=False, gate="none"),
+}
+
 CASES: dict[str, Case] = {
     "actnorm": Case(lambda: ActNorm(3), (3, 4, 5)),
+    "actnorm-signal": Case(lambda: ActNorm(3), (3, 4)),
+    "actnorm-vector": Case(lambda: ActNorm(3), (3,)),
     "additive_coupling": Case(lambda: AdditiveCoupling(5, 8), (5, 3, 4)),
     "affine_coupling": Case(lambda: AffineCoupling(4, 8), (4, 5, 3)),
     "affine_coupling-actnorm": Case(lambda: AffineCoupling(5, 8, actnorm=True), (5, 3, 4)),
+    "asinh_gate": Case(lambda: AsinhGate(3), (3, 4, 5)),
+    "asinh_gate-vector": Case(lambda: AsinhGate(4), (4,)),
     "center": Case(Center, (3, 4, 5), unit=True),
     "chain": Case(lambda: Chain([ActNorm(4), Conv1x1(4), Squeeze(), FInCUnit(16)]), (4, 4, 6)),
+    **{
+        f"circular-1d-{kernel}-{n}": Case(
+            lambda kernel=kernel: CircularConv(2, 1, kernel=kernel), (2, n)
+        )
+        for kernel in ("spectral", "taps")
+        for n in (5, 6)
+    },
+    **{
+        f"circular-2d-{kernel}-{separable}": Case(
+            lambda kernel=kernel, separable=separable: CircularConv(
+                2, kernel=kernel, separable=separable == "separable"
+            ),
+            (2, 4, 5),
+        )
+        for kernel in ("spectral", "taps")
+        for separable in ("separable", "full")
+    },
+    "circular-2d-one_row": Case(lambda: CircularConv(2), (2, 1, 4)),
+    "circular-as_many_taps": Case(lambda: CircularConv(2, 1, kernel="taps", length=5), (2, 5)),
     "conv1x1": Case(lambda: Conv1x1(5), (5, 4, 3)),
     "conv1x1-one_channel": Case(lambda: Conv1x1(1), (1, 3, 2)),
+    "conv1x1-signal": Case(lambda: Conv1x1(3), (3, 4)),
+    "conv1x1-vector": Case(lambda: Conv1x1(5), (5,)),
+    **{
+        f"convolutional_coupling-{name}": Case(
+            lambda factors=factors: ConvolutionalCoupling(5, 6, factors), (5, 3, 4)
+        )
+        for name, factors in FACTORS.items()
+    },
+    "convolutional_coupling-signal": Case(lambda: ConvolutionalCoupling(5, 6, ndim=1), (5, 4)),
+    "convolutional_coupling-actnorm": Case(
+        lambda: ConvolutionalCoupling(4, 6, actnorm=True), (4, 5, 3)
+    ),
     "finc_unit": Case(lambda: FInCUnit(8), (8, 5, 4)),
     "finc_unit-2x5": Case(lambda: FInCUnit(4, (2, 5)), (4, 3, 6)),
+    "leaky_relu_gate": Case(lambda: LeakyReLUGate(3), (3, 4, 5)),
     "logit": Case(Logit, (3, 4, 5), unit=True),
     "logit-alpha": Case(lambda: Logit(0.05), (1, 4, 5), unit=True),
     "padded_conv-1x1": Case(lambda: PaddedConv2d(4, 1), (4, 3, 5)),
@@ -87,6 +145,37 @@ CASES: dict[str, Case] = {
     },
     "quad_coupling": Case(lambda: QuadCoupling(8, 6), (8, 3, 4)),
     "quad_coupling-additive": Case(lambda: QuadCoupling(4, 6, affine=False), (4, 4, 3)),
+    "slog_gate": Case(lambda: SLogGate(3), (3, 4, 5)),
+    "slog_gate-vector": Case(lambda: SLogGate(4), (4,)),
     "split": Case(lambda: Split(5), (5, 3, 4)),
     "squeeze": Case(Squeeze, (3, 4, 6)),
+    **{
+        f"symmetric-1d-{boundary}-{kernel}-{n}": Case(
+            lambda boundary=boundary, kernel=kernel: SymmetricConv(2, 1, boundary, kernel=kernel),
+            (2, n),
+        )
+        for boundary in ("reflect", "symmetric")
+        for kernel in ("spectral", "taps")
+        for n in (5, 6)
+    },
+    **{
+        f"symmetric-2d-{boundary}-{kernel}-{separable}": Case(
+            lambda boundary=boundary, kernel=kernel, separable=separable: SymmetricConv(
+                2, 2, boundary, kernel=kernel, separable=separable == "separable"
+            ),
+            (2, 4, 5),
+        )
+        for boundary in ("reflect", "symmetric")
+        for kernel in ("spectral", "taps")
+        for separable in ("separable", "full")
+    },
+    "symmetric-one_pixel": Case(lambda: SymmetricConv(2), (2, 1, 1)),
+    "symmetric-as_many_taps": Case(
+        lambda: SymmetricConv(2, 1, "symmetric", kernel="taps", length=5), (2, 5)
+    ),
+    "reflect-as_many_taps": Case(lambda: SymmetricConv(2, 1, kernel="taps", length=5), (2, 5)),
+    **{
+        f"vector_coupling-{name}": Case(lambda factors=factors: VectorCoupling(7, 6, factors), (7,))
+        for name, factors in FACTORS.items()
+    },
 }

@@ -111,13 +111,42 @@ def test_the_diagonal_cannot_vanish_or_explode() -> None:
         assert layer.log_diagonal().abs().max() <= 3
 
 
-def test_gain_bound_of_a_known_kernel() -> None:
+def test_stability_of_a_known_kernel() -> None:
     layer = PaddedConv2d(1, diagonal="unit")
     torch.nn.init.constant_(layer.taps, -0.1)
-    assert layer.gain_bound() == pytest.approx(0.8)
+    stability = layer.stability((200, 200))
+    assert stability.g == pytest.approx(0.8)
+    assert stability.gain_bound == pytest.approx(1 / (1 - 0.8))
     # With equal signs the bound is sharp: the inverse of a constant tends to 1 / (1 - g).
-    x, _ = layer.double().eval().inverse(torch.ones(1, 1, 200, 200, dtype=torch.float64))
-    assert float(x[0, 0, -1, -1]) == pytest.approx(1 / (1 - 0.8), rel=1e-3)
+    assert stability.gain == pytest.approx(stability.gain_bound, rel=1e-3)
+    assert stability.condition == pytest.approx(1.8 * stability.gain)
+
+
+@pytest.mark.parametrize("invert", [False, True])
+@pytest.mark.parametrize("size", [(5, 4), (2, 7), (1, 1)])
+@pytest.mark.parametrize("make", [PaddedConv2d, FInCUnit])
+def test_gain_and_condition_are_those_of_the_matrix(make, size, invert: bool) -> None:
+    layer = make(4, (3, 4), invert=invert).double().eval()
+    shake(layer, 0.3)
+    n = 4 * size[0] * size[1]
+    zero = torch.zeros(1, 4, *size, dtype=torch.float64)
+    with torch.no_grad():
+        units = torch.eye(n, dtype=torch.float64).view(n, 4, *size)
+        matrix = (layer.inverse(units)[0] - layer.inverse(zero)[0]).reshape(n, n).T
+    stability = layer.stability(size)
+    norm = torch.linalg.matrix_norm(matrix, torch.inf)
+    inverse_norm = torch.linalg.matrix_norm(torch.linalg.inv(matrix), torch.inf)
+    assert stability.gain == pytest.approx(float(norm))
+    assert stability.condition == pytest.approx(float(norm * inverse_norm))
+    assert stability.gain <= stability.gain_bound * (1 + 1e-9)
+
+
+def test_the_bound_holds_whatever_the_taps() -> None:
+    layer = FInCUnit(8, gain_max=0.9)
+    shake(layer, 100.0)
+    stability = layer.stability((16, 16))
+    assert 0.8 < stability.g < 0.9
+    assert stability.gain <= stability.gain_bound < torch.inf
 
 
 @pytest.mark.parametrize(
@@ -128,6 +157,7 @@ def test_gain_bound_of_a_known_kernel() -> None:
         ({"channels": 3, "kernel_size": 0}, "kernel_size must be at least 1"),
         ({"channels": 3, "diagonal": "none"}, "unknown diagonal 'none'"),
         ({"channels": 3, "method": "magic"}, "unknown method 'magic'"),
+        ({"channels": 3, "gain_max": 0.0}, "gain_max must be positive"),
     ],
 )
 def test_bad_options_say_what_is_right(arguments, message) -> None:

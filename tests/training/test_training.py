@@ -20,7 +20,8 @@ from zoo.training.export import export, load_checkpoint
 from zoo.training.module import FlowModule
 from zoo.weights import save_folder
 
-RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("*.yaml"))
+FOLDER = Path(__file__).parents[2] / "recipes"
+RECIPES = sorted(set(FOLDER.rglob("*.yaml")) - set(FOLDER.glob("tabular/*.yaml")))
 OVERRIDES = {"size": [8, 8], "steps": 1, "hidden_channels": 4}
 
 

@@ -25,11 +25,23 @@ def standard(
         paper: Fields that all of its paper's configurations share.
         compact_widths: Width of the coupling nets in the compact MNIST and CIFAR-10 sizes.
     """
-    mnist, cifar10 = compact_widths
     return {
         "paper_cifar10": config(**CIFAR10, **paper, steps=32),
         "paper_imagenet32": config(**CIFAR10, **paper, steps=48),
         "paper_imagenet64": config(**IMAGENET64, **paper, steps=48),
+        **compact(config, compact_widths),
+    }
+
+
+def compact(config: type[Config], widths: tuple[int, int]) -> dict[str, Config]:
+    """The named configurations of an architecture that train on a laptop.
+
+    Args:
+        config: Its configuration class.
+        widths: Width of the coupling nets in the MNIST and CIFAR-10 sizes.
+    """
+    mnist, cifar10 = widths
+    return {
         "compact_mnist": config(**COMPACT_MNIST, hidden_channels=mnist),
         "compact_cifar10": config(**COMPACT_CIFAR10, hidden_channels=cifar10),
     }

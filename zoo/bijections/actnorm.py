@@ -1,5 +1,7 @@
 """Per-channel affine map, initialised so that its first batch comes out standardised."""
 
+import math
+
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -12,7 +14,7 @@ EPS = 1e-6
 
 
 class ActNorm(Bijection):
-    """y = (x + bias) * exp(log_scale) per channel; log_det = H * W * sum(log_scale).
+    """y = (x + bias) * exp(log_scale) per channel; log_det = positions * sum(log_scale).
 
     The first batch seen in training mode sets bias and scale to give mean 0 and variance 1 per
     channel (over all ranks when distributed); a saved flag keeps that from ever happening again.
@@ -21,7 +23,7 @@ class ActNorm(Bijection):
     Source: Glow (Kingma & Dhariwal, 2018), section 3.1.
 
     Args:
-        channels: Number of channels C of the (B, C, H, W) input.
+        channels: Number of channels C of the (B, C, *size) input; the size may have no axis.
     """
 
     initialized: Tensor
@@ -35,23 +37,28 @@ class ActNorm(Bijection):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if self.training and not self.initialized:
             self._initialize(x)
-        log_scale = bounded(self.raw_log_scale, BOUND)
+        bias, log_scale = self._per_channel(x)
         scale = log_scale.exp()
         # One pass over x, where adding and then multiplying would be two.
-        return torch.addcmul(self.bias * scale, x, scale), self._log_det(log_scale, x)
+        return torch.addcmul(bias * scale, x, scale), self._log_det(log_scale, x)
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        log_scale = bounded(self.raw_log_scale, BOUND)
-        return torch.addcmul(-self.bias, y, (-log_scale).exp()), -self._log_det(log_scale, y)
+        bias, log_scale = self._per_channel(y)
+        return torch.addcmul(-bias, y, (-log_scale).exp()), -self._log_det(log_scale, y)
+
+    def _per_channel(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        shape = (-1, *[1] * (x.dim() - 2))
+        return self.bias.view(shape), bounded(self.raw_log_scale, BOUND).view(shape)
 
     @staticmethod
     def _log_det(log_scale: Tensor, x: Tensor) -> Tensor:
-        return (log_scale.sum() * (x.shape[2] * x.shape[3])).expand(len(x))
+        return (log_scale.sum() * math.prod(x.shape[2:])).expand(len(x))
 
     @torch.no_grad()
     def _initialize(self, x: Tensor) -> None:
         x = x.double()
-        moments = torch.stack([x.mean((0, 2, 3)), x.square().mean((0, 2, 3))])
+        axes = (0, *range(2, x.dim()))
+        moments = torch.stack([x.mean(axes), x.square().mean(axes)])
         if dist.is_available() and dist.is_initialized():
             dist.all_reduce(moments)
             moments /= dist.get_world_size()

@@ -1,5 +1,7 @@
 """Invertible 1x1 convolution in LU form."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,7 +16,7 @@ BOUND = 4.0
 
 
 class Conv1x1(Bijection):
-    """Mix channels by W = P L (U + diag(s)); log_det = H * W * sum(log|s|).
+    """Mix channels by W = P L (U + diag(s)); log_det = positions * sum(log|s|).
 
     L and U are unit-lower and strictly upper triangular, P a fixed permutation, and s keeps its
     sign with |log|s|| < 4, so W is invertible whatever training does. Starts near a random
@@ -23,7 +25,7 @@ class Conv1x1(Bijection):
     Source: Glow (Kingma & Dhariwal, 2018), section 3.2 and equation 10.
 
     Args:
-        channels: Number of channels C of the (B, C, H, W) input.
+        channels: Number of channels C of the (B, C, *size) input; the size may have no axis.
     """
 
     permutation: Tensor
@@ -52,11 +54,11 @@ class Conv1x1(Bijection):
     def stability(self, size: tuple[int, int]) -> Stability:
         """Norm of the inverse and condition number; the size of the maps does not matter."""
         gain = float(_norm(self._compute_inverse()))
-        return Stability(0.0, gain, gain * float(_norm(self._matrix(torch.float64))))
+        return Stability(gain, gain, gain * float(_norm(self._matrix(torch.float64))))
 
     def _log_det(self, x: Tensor) -> Tensor:
         log_diagonal = bounded(self.raw_log_diagonal, BOUND)
-        return (log_diagonal.sum() * (x.shape[2] * x.shape[3])).expand(len(x))
+        return (log_diagonal.sum() * math.prod(x.shape[2:])).expand(len(x))
 
     def _factors(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         diagonal = self.sign.to(dtype) * bounded(self.raw_log_diagonal.to(dtype), BOUND).exp()
@@ -88,4 +90,4 @@ def _norm(matrix: Tensor) -> Tensor:
 
 def _mix(x: Tensor, matrix: Tensor) -> Tensor:
     # Two to three times faster than conv2d for few channels, and free of copies in channels_last.
-    return F.linear(x.permute(0, 2, 3, 1), matrix).permute(0, 3, 1, 2)
+    return F.linear(x.movedim(1, -1), matrix).movedim(-1, 1)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.bijections.base import Bijection
-from zoo.bijections.nets import ConvNet, ZeroConv2d
+from zoo.bijections.nets import ConvNet, ZeroConv
 from zoo.bijections.scale import bounded
 from zoo.errors import ConfigError
 
@@ -108,7 +108,7 @@ class Split(Coupling):
 
     def __init__(self, channels: int) -> None:
         kept, changed = halves(channels)
-        super().__init__(channels, ZeroConv2d(kept, 2 * changed, scaled=True))
+        super().__init__(channels, ZeroConv(kept, 2 * changed, scaled=True))
 
 
 def halves(channels: int) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from zoo.bijections.actnorm import ActNorm
 
 
-class ZeroConv2d(nn.Module):
+class ZeroConv(nn.Module):
     """3 x 3 convolution that starts at zero, so that a coupling starts as the identity.
 
     Source: Glow (Kingma & Dhariwal, 2018), section 3.3.
@@ -16,20 +16,62 @@ class ZeroConv2d(nn.Module):
         in_channels: Channels of the input.
         out_channels: Channels of the output.
         scaled: Multiply the output by exp(3 * log_scale), learned per channel.
+        ndim: 2 for maps, 1 for signals (B, C, N).
     """
 
-    def __init__(self, in_channels: int, out_channels: int, *, scaled: bool = False) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, *, scaled: bool = False, ndim: int = 2
+    ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(out_channels, in_channels, 3, 3))
+        self.weight = nn.Parameter(torch.zeros(out_channels, in_channels, *[3] * ndim))
         self.bias = nn.Parameter(torch.zeros(out_channels))
-        self.log_scale = nn.Parameter(torch.zeros(out_channels, 1, 1)) if scaled else None
+        self.log_scale = nn.Parameter(torch.zeros(out_channels, *[1] * ndim)) if scaled else None
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.conv2d(x, self.weight, self.bias, padding=1)
+        convolve = F.conv2d if x.dim() == 4 else F.conv1d
+        y = convolve(x, self.weight, self.bias, padding=1)
         return y if self.log_scale is None else y * (3 * self.log_scale).exp()
 
 
-class ConvNet(nn.Sequential):
+class ZeroLinear(nn.Linear):
+    """Linear layer that starts at zero."""
+
+    def reset_parameters(self) -> None:
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+
+
+class Trunk(nn.Sequential):
+    """conv3x3 - ReLU - conv1x1 - ReLU: all of a net but its last layer.
+
+    Args:
+        in_channels: Channels of the input.
+        hidden_channels: Width.
+        actnorm: Put an ActNorm before each ReLU, in place of the biases.
+        ndim: 2 for maps, 1 for signals (B, C, N).
+    """
+
+    def __init__(
+        self, in_channels: int, hidden_channels: int, *, actnorm: bool = False, ndim: int = 2
+    ) -> None:
+        convolution = nn.Conv2d if ndim == 2 else nn.Conv1d
+        layers: list[nn.Module] = []
+        for channels, size in ((in_channels, 3), (hidden_channels, 1)):
+            layers.append(
+                convolution(channels, hidden_channels, size, padding=size // 2, bias=not actnorm)
+            )
+            layers += [_ActNorm(hidden_channels)] * actnorm
+            layers.append(nn.ReLU(inplace=True))
+        super().__init__(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dim() == 4:
+            # channels_last: 1.2 to 1.7 times faster on CPU, at any width.
+            x = x.contiguous(memory_format=torch.channels_last)
+        return super().forward(x)
+
+
+class ConvNet(Trunk):
     """conv3x3 - ReLU - conv1x1 - ReLU - conv3x3 that starts at zero.
 
     Args:
@@ -42,18 +84,21 @@ class ConvNet(nn.Sequential):
     def __init__(
         self, in_channels: int, hidden_channels: int, out_channels: int, *, actnorm: bool = False
     ) -> None:
-        layers: list[nn.Module] = []
-        for channels, size in ((in_channels, 3), (hidden_channels, 1)):
-            layers.append(
-                nn.Conv2d(channels, hidden_channels, size, padding=size // 2, bias=not actnorm)
-            )
-            layers += [_ActNorm(hidden_channels)] * actnorm
-            layers.append(nn.ReLU(inplace=True))
-        super().__init__(*layers, ZeroConv2d(hidden_channels, out_channels, scaled=actnorm))
+        super().__init__(in_channels, hidden_channels, actnorm=actnorm)
+        self.append(ZeroConv(hidden_channels, out_channels, scaled=actnorm))
 
-    def forward(self, x: Tensor) -> Tensor:
-        # channels_last: 1.2 to 1.7 times faster on CPU, at any width.
-        return super().forward(x.contiguous(memory_format=torch.channels_last))
+
+class DenseTrunk(nn.Sequential):
+    """linear - ReLU - linear - ReLU: all of a net of vectors but its last layer.
+
+    Args:
+        in_features: Features of the input.
+        hidden_features: Width.
+    """
+
+    def __init__(self, in_features: int, hidden_features: int) -> None:
+        first, second = (nn.Linear(n, hidden_features) for n in (in_features, hidden_features))
+        super().__init__(first, nn.ReLU(inplace=True), second, nn.ReLU(inplace=True))
 
 
 class _ActNorm(ActNorm):

@@ -114,33 +114,26 @@ class CornerConv(Bijection):
         return bounded(self.raw_log_diagonal.to(dtype), BOUND)
 
     @torch.no_grad()
-    def gain_bound(self) -> float:
-        """The bound g: if g < 1, the solve amplifies by at most |A0^-1| / (1 - g), any size.
-
-        With the layer written as A0 (I + N), g is the largest absolute row sum of N.
-        """
-        kernel = self.kernel(torch.float64)
-        taps = kernel.flatten(3)[..., :-1].flatten(2)
-        normalized = torch.linalg.solve_triangular(kernel[..., -1, -1], taps, upper=False)
-        return float(normalized.abs().sum(-1).max())
-
-    @torch.no_grad()
     def stability(self, size: Size) -> Stability:
-        """Gain bound, exact gain of `inverse` and condition number on maps of (H, W) = size.
+        """Gain of `inverse`, its bound and the condition number on maps of (H, W) = size.
 
-        The rows of the inverse hold its impulse response, so the gain, its largest absolute row
-        sum, is that response's; exact up to rounding in float64.
+        With the layer written as A0 (I + N), g is the largest absolute row sum of N; if g < 1,
+        the solve amplifies by at most |A0^-1| / (1 - g) at any size. Its exact gain is the largest
+        absolute sum of its impulse response, found in float64.
 
         Raises:
             NonFiniteError: For NaN or infinite weights.
         """
         kernel = self.operator().checked().kernel
-        response = impulse_response(kernel, size).abs().sum((2, 3, 4)).max()
-        inside = kernel[..., -size[0] :, -size[1] :]  # taps that reach beyond the map are idle
-        norm = inside.abs().sum((2, 3, 4)).max()
-        gain = float((norm if self.invert else response).nan_to_num(torch.inf, torch.inf))
-        condition = float((norm * response).nan_to_num(torch.inf, torch.inf))
-        return Stability(self.gain_bound(), gain, condition)
+        inverse = torch.linalg.inv(kernel[..., -1, -1])
+        g = float(_row_sums((inverse @ kernel.flatten(3)[..., :-1].flatten(2))[..., None]))
+        bound = float(_row_sums(inverse[..., None])) / (1 - g) if g < 1 else math.inf
+        solve = float(_row_sums(impulse_response(kernel, size)).nan_to_num(math.inf, math.inf))
+        # Taps that reach beyond the map are idle.
+        convolve = float(_row_sums(kernel[..., -size[0] :, -size[1] :]))
+        if self.invert:
+            return Stability(float(_row_sums(kernel)), convolve, solve * convolve, g)
+        return Stability(bound, solve, solve * convolve, g)
 
     def operator(self) -> Operator:
         """What `zoo.solvers` inverts, in float64."""
@@ -282,6 +275,11 @@ def _check_options(
     for name, value, kind in (("diagonal", diagonal, Diagonal), ("method", method, Method)):
         if value not in get_args(kind):
             raise ConfigError(f"unknown {name} {value!r}; choose from {', '.join(get_args(kind))}.")
+
+
+def _row_sums(matrix: Tensor) -> Tensor:
+    """The largest absolute sum over the inputs of an output, of (G, out, in, ...)."""
+    return matrix.abs().flatten(2).sum(-1).max()
 
 
 def _bound_rows(taps: Tensor, gain_max: float) -> Tensor:

@@ -1,19 +1,25 @@
-"""How much a linear layer's inverse amplifies errors."""
+"""How much the inverse of a layer amplifies errors."""
 
 from typing import NamedTuple
 
 
 class Stability(NamedTuple):
-    """What is proven of a linear bijection, in the maximum norm.
+    """What is known of a layer's inverse at one map size.
+
+    Norms are the maximum norm for triangular and 1 x 1 convolutions, whose round trip adds up
+    signed weights, and the spectral norm for those that are diagonal in frequency.
 
     Attributes:
-        gain_bound: g, the effect of other pixels relative to that of a pixel on itself; below 1 it
-            proves a stable inverse at every map size. 0 where no other pixel counts.
-        gain: Norm of the inverse at the map size asked for: the most that it amplifies an error.
-        condition: That times the norm of the forward map: the most that the inverse amplifies a
-            relative error.
+        gain_bound: What the inverse amplifies an error by at most at any map size, as far as it is
+            proven; infinite if nothing is.
+        gain: Norm of the inverse at this map size: the most that it amplifies an error.
+        condition: That times the norm of the forward map: the most that it amplifies a relative
+            error.
+        g: For triangular convolutions, the effect of other pixels relative to that of a pixel on
+            itself: below 1 it proves a finite gain_bound.
     """
 
     gain_bound: float
     gain: float
     condition: float
+    g: float | None = None

@@ -103,5 +103,17 @@ def flows(
     console.print(f"{output}/flows.csv written")
 
 
+@benchmark.command()
+def spectral(output: Output = Path("benchmark")) -> None:
+    """CONF's convolutions against the length of the signal, beside a dense solve."""
+    from zoo.evaluation.spectral_benchmark import run
+
+    table = Table("convolution", "direction", "N", "ns per element", title=_threads())
+    for row in run(output):
+        table.add_row(*map(str, row))
+    console.print(table)
+    console.print(f"{output}/spectral_benchmark.csv and .png written")
+
+
 def _threads() -> str:
     return f"{torch.get_num_threads()} threads"

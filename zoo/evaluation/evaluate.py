@@ -15,7 +15,7 @@ from torch import Tensor
 
 from zoo import __version__
 from zoo.errors import NotInvertibleError
-from zoo.exactness import round_trip_error
+from zoo.exactness import LayerCertificate, round_trip_error
 from zoo.flow import Flow
 
 PACKAGES = ("torch", "safetensors", "numpy")
@@ -59,7 +59,7 @@ def evaluate(
         "exact_share": exact / len(images),
         "float64_share": float64 / len(images),
         "round_trip_grey_levels": certificate.round_trip,
-        "certificate": [dataclasses.asdict(layer) for layer in certificate.layers],
+        "certificate": [_layer(layer) for layer in certificate.layers],
         "finite_sample_share": finite / n_drawn,
         "parameters": sum(parameter.numel() for parameter in flow.parameters()),
         "milliseconds_per_image": {
@@ -173,3 +173,12 @@ def _mean(values: Tensor) -> float:
 
 def _standard_error(values: Tensor) -> float:
     return float(values.std() / len(values) ** 0.5)
+
+
+def _layer(certificate: LayerCertificate) -> dict[str, Any]:
+    """A layer's certificate in JSON types: JSON has no infinity."""
+    values = dataclasses.asdict(certificate)
+    return {
+        key: None if isinstance(value, float) and math.isinf(value) else value
+        for key, value in values.items()
+    }

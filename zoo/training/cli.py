@@ -4,6 +4,7 @@ import argparse
 import warnings
 from pathlib import Path
 
+import lightning as L
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
@@ -12,6 +13,8 @@ from zoo.registry import load
 from zoo.training.callbacks import EMA, Pictures
 from zoo.training.data import ImageData
 from zoo.training.module import FlowModule
+from zoo.training.tables import TabularData
+from zoo.training.tabular import TabularModule
 
 
 class FlowCLI(LightningCLI):
@@ -51,18 +54,51 @@ class FlowCLI(LightningCLI):
         self.model.flow.load_state_dict(flow.state_dict())
 
 
+class TabularCLI(LightningCLI):
+    """Adds checkpoints and averaged weights, and tests the best checkpoint after training."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(EMA, "ema")
+        parser.set_defaults(
+            {
+                "checkpoint.monitor": "val/log_likelihood",
+                "checkpoint.mode": "max",
+                "checkpoint.filename": "{step}",
+                "seed_everything": 0,
+            }
+        )
+
+    def after_fit(self) -> None:
+        self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path="best")
+
+
 def train(arguments: list[str]) -> None:
     """Train as the arguments say: the options of LightningCLI's `fit`, and --init_from."""
+    _fit(FlowCLI, FlowModule, ImageData, arguments)
+
+
+def train_tabular(arguments: list[str]) -> None:
+    """Train a flow of vectors, then measure its best checkpoint on the test rows."""
+    _fit(TabularCLI, TabularModule, TabularData, arguments)
+
+
+def _fit(
+    cli: type[LightningCLI],
+    module: type[L.LightningModule],
+    data: type[L.LightningDataModule],
+    arguments: list[str],
+) -> None:
     with warnings.catch_warnings():
         # Lightning advises against `args` beside a command line; here it is the command line.
         warnings.filterwarnings("ignore", "LightningCLI's args parameter")
         try:
-            FlowCLI(
-                FlowModule,
-                ImageData,
+            cli(
+                module,
+                data,
                 args=["fit", *arguments],
                 save_config_kwargs={"overwrite": True},
                 parser_kwargs={"exit_on_error": False, "fit": {"exit_on_error": False}},
             )
         except argparse.ArgumentError as error:
-            raise ArgumentError(f"{error} See flowzoo train --help.") from error
+            raise ArgumentError(f"{error} --help lists the options.") from error

@@ -162,7 +162,7 @@ def _load_digits(split: Split) -> Tensor:
 
 
 class Images(Dataset[Tensor]):
-    """A tensor of images whose batches are gathered at once, not image by image."""
+    """A tensor of images (or rows of a table) whose batches are gathered at once, not singly."""
 
     def __init__(self, images: Tensor) -> None:
         self.images = images
@@ -218,19 +218,18 @@ class ImageData(L.LightningDataModule):
         self.train, self.val = Images(images[order[count:]]), Images(images[order[:count]])
 
     def train_dataloader(self) -> DataLoader[Tensor]:
-        return self._loader(self.train, self.hparams["batch_size"], train=True)
+        return loader(self.train, self.hparams["batch_size"], train=True)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
-        return self._loader(self.val, self.hparams["eval_batch_size"])
+        return loader(self.val, self.hparams["eval_batch_size"])
 
     def test_dataloader(self) -> DataLoader[Tensor]:
-        return self._loader(self.test, self.hparams["eval_batch_size"])
+        return loader(self.test, self.hparams["eval_batch_size"])
 
-    @staticmethod
-    def _loader(images: Images, batch_size: int, *, train: bool = False) -> DataLoader[Tensor]:
-        return DataLoader(
-            images, batch_size, shuffle=train, drop_last=train, collate_fn=_already_a_batch
-        )
+
+def loader(rows: Images, batch_size: int, *, train: bool = False) -> DataLoader[Tensor]:
+    """Batches of a tensor's rows; shuffled, and without an incomplete last one, in training."""
+    return DataLoader(rows, batch_size, shuffle=train, drop_last=train, collate_fn=_already_a_batch)
 
 
 def _already_a_batch(batch: Any) -> Any:

@@ -1,8 +1,9 @@
-"""Bits per dimension as a metric that adds up over batches and processes."""
+"""Likelihoods as metrics that add up over batches and processes."""
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
 
 
 class BitsPerDim(Metric):
@@ -29,3 +30,24 @@ class BitsPerDim(Metric):
 
     def compute(self) -> Tensor:
         return self.total / self.count
+
+
+class LogLikelihood(Metric):
+    """Mean of log-likelihoods and its standard error, in float64."""
+
+    higher_is_better = True
+    full_state_update = False
+
+    values: list[Tensor]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("values", [], dist_reduce_fx="cat")
+
+    def update(self, log_prob: Tensor) -> None:
+        """Add the log-likelihoods of a batch, (B,)."""
+        self.values.append(log_prob.detach().double())
+
+    def compute(self) -> tuple[Tensor, Tensor]:
+        values = dim_zero_cat(self.values)
+        return values.mean(), values.std() / len(values) ** 0.5

@@ -16,11 +16,44 @@ from zoo.training.metrics import BitsPerDim
 OPTIMIZERS: dict[str, type[Adam] | type[Adamax]] = {"adam": Adam, "adamax": Adamax}
 
 
-class FlowModule(L.LightningModule):
+class DensityModule(L.LightningModule):
+    """Optimiser, schedule and guard of maximum-likelihood training.
+
+    A subclass saves the hyperparameters optimizer, lr, warmup_steps and schedule.
+    """
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        gradients = [p.grad for p in self.parameters() if p.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        if not norm.isfinite():
+            raise NonFiniteError(
+                f"step {self.global_step}: the gradient is not finite. Lower the learning rate, "
+                "or clip harder, and resume from the last checkpoint with --ckpt_path."
+            )
+        self.log("train/gradient_norm", norm)
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        optimizer = OPTIMIZERS[self.hparams["optimizer"]](self.parameters(), lr=self.hparams["lr"])
+        scheduler = LambdaLR(optimizer, self._lr_factor)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def _lr_factor(self, step: int) -> float:
+        warmup_steps: int = self.hparams["warmup_steps"]
+        warmup = min(1.0, (step + 1) / max(1, warmup_steps))
+        total = self.trainer.estimated_stepping_batches
+        if self.hparams["schedule"] == "constant" or math.isinf(total):
+            return warmup
+        return warmup * 0.5 * (1 + math.cos(math.pi * min(1.0, step / total)))
+
+
+class FlowModule(DensityModule):
     """Maximum-likelihood training of a flow; the loss is bits/dim with one dequantization draw.
 
     Args:
-        architecture: glow, cinc, cinc_quad or finc.
+        architecture: glow, cinc, cinc_quad, finc or conf.
         preset: One of its named configurations.
         overrides: Fields of the configuration to change.
         optimizer: adam or adamax.
@@ -61,32 +94,6 @@ class FlowModule(L.LightningModule):
             return self.flow.bits_per_dim(images)
         except NonFiniteError as error:
             raise NonFiniteError(f"step {self.global_step}: {error}") from error
-
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        gradients = [p.grad for p in self.parameters() if p.grad is not None]
-        norm = nn.utils.get_total_norm(gradients)
-        if not norm.isfinite():
-            raise NonFiniteError(
-                f"step {self.global_step}: the gradient is not finite. Lower the learning rate, "
-                "or clip harder, and resume from the last checkpoint with --ckpt_path."
-            )
-        self.log("train/gradient_norm", norm)
-
-    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        optimizer = OPTIMIZERS[self.hparams["optimizer"]](self.parameters(), lr=self.hparams["lr"])
-        scheduler = LambdaLR(optimizer, self._lr_factor)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
-        }
-
-    def _lr_factor(self, step: int) -> float:
-        warmup_steps: int = self.hparams["warmup_steps"]
-        warmup = min(1.0, (step + 1) / max(1, warmup_steps))
-        total = self.trainer.estimated_stepping_batches
-        if self.hparams["schedule"] == "constant" or math.isinf(total):
-            return warmup
-        return warmup * 0.5 * (1 + math.cos(math.pi * min(1.0, step / total)))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["flow_config"] = config_to_json(self.flow.config)

@@ -1,0 +1,44 @@
+"""CONF in all its variants keeps the contract of every flow."""
+
+import pytest
+import torch
+
+from tests.test_flow import tiny
+from zoo.architectures import ARCHITECTURES, build
+from zoo.exactness import hard_images
+from zoo.training.ablation import VARIANTS
+from zoo.training.data import load_images
+
+
+@pytest.mark.parametrize("variant", [*VARIANTS, "full", "taps"])
+def test_every_variant_gives_images_back_bit_for_bit(variant: str) -> None:
+    others = {"full": {"separable": False}, "taps": {"kernel": "taps", "kernel_length": 1}}
+    flow = tiny("conf", **{**VARIANTS, **others}[variant])
+    for size in [(8, 12), (4, 4)]:
+        images = hard_images(1, size, noise=4)
+        z = flow.encode(images)
+        assert z.dtype == torch.float32
+        assert torch.equal(flow.decode(z, size), images)
+
+
+def test_a_trained_flow_is_exact_in_float32_and_its_samples_are_finite() -> None:
+    torch.manual_seed(0)
+    changes = {"size": (8, 8), "steps": 2, "hidden_channels": 16}
+    flow = build(ARCHITECTURES["conf"].preset("compact_mnist", **changes)).train()
+    optimizer = torch.optim.Adam(flow.parameters(), lr=3e-3)
+    images = load_images("digits", "", "train")
+    losses = []
+    for batch in images[torch.randperm(len(images))].split(100)[:15] * 3:
+        optimizer.zero_grad()
+        loss = flow.bits_per_dim(batch).mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] - 0.5
+    flow.eval()
+    for tested in (load_images("digits", "", "test"), hard_images(1, (8, 8))):
+        z = flow.encode(tested)
+        assert z.dtype == torch.float32
+        assert torch.equal(flow.decode(z), tested)
+    with torch.no_grad():
+        assert flow.finite(*flow.inverse(torch.randn(500, 64))).all()

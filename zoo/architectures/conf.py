@@ -1,0 +1,36 @@
+"""CONF, invertible convolutional flow: actnorm, 1 x 1 convolution, convolutional coupling."""
+
+from dataclasses import dataclass
+
+from zoo.architectures.config import FlowConfig
+from zoo.architectures.multiscale import multiscale
+from zoo.architectures.presets import compact
+from zoo.bijections import ActNorm, Conv1x1, ConvolutionalCoupling, Split
+from zoo.bijections.conv_coupling import Factors
+from zoo.flow import Flow
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfConfig(FlowConfig, Factors):
+    """Configuration of CONF: a flow's, and the factors of its couplings."""
+
+    def __post_init__(self) -> None:
+        FlowConfig.__post_init__(self)
+        Factors.__post_init__(self)
+
+
+def conf(config: ConfConfig) -> Flow:
+    """Build CONF (Karami et al., 2019); the order within a step and the levels are inferred."""
+
+    def step(channels: int) -> tuple[ActNorm, Conv1x1, ConvolutionalCoupling]:
+        coupling = ConvolutionalCoupling(
+            channels, config.hidden_channels, config, actnorm=config.net_actnorm
+        )
+        return ActNorm(channels), Conv1x1(channels), coupling
+
+    return multiscale(config, step, Split)
+
+
+# The paper's sizes are not known. The kernels' heads take parameters; these widths match the
+# compact Glow and FInC.
+PRESETS = compact(ConfConfig, widths=(60, 117))

@@ -1,0 +1,303 @@
+"""CONF's coupling: convolve, scale, shift and gate some channels, all conditioned on the others."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
+
+import torch
+from torch import Tensor, nn
+
+from zoo.bijections.base import Bijection
+from zoo.bijections.boundary import BoundaryName, Size
+from zoo.bijections.coupling import BOUND, halves
+from zoo.bijections.gates import GATES, Gate, GateName
+from zoo.bijections.kernels import Kernel, KernelName, make_kernel
+from zoo.bijections.nets import DenseTrunk, Trunk, ZeroConv, ZeroLinear
+from zoo.bijections.scale import bounded
+from zoo.bijections.stability import Stability
+from zoo.errors import ConfigError
+
+ConvolutionName = BoundaryName | Literal["none"]
+CONVOLUTIONS = (*get_args(BoundaryName), "none")
+GATE_NAMES = (*GATES, "none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Factors:
+    """Which factors the coupling y2 = gate(s(x1) * (w(x1) conv x2) + t(x1)) has.
+
+    Attributes:
+        convolution: How maps go on beyond their ends: "circular", "reflect", "symmetric"; "none"
+            leaves the convolution out.
+        kernel: What a convolution's coefficients are: "spectral" (bounded) or "taps".
+        kernel_length: Taps, or frequency functions, along each axis.
+        separable: Whether 2-D kernels are products of one along H and one along W.
+        adaptive: Whether kernels come from x1, one per sample and channel; else they are learned.
+        scale: Whether there is s.
+        shift: Whether there is t.
+        gate: "slog", "asinh", "leaky_relu" or "none".
+    """
+
+    convolution: ConvolutionName = "reflect"
+    kernel: KernelName = "spectral"
+    kernel_length: int = 3
+    separable: bool = True
+    adaptive: bool = True
+    scale: bool = True
+    shift: bool = True
+    gate: GateName | Literal["none"] = "slog"
+
+    def __post_init__(self) -> None:
+        for name, choices in (("convolution", CONVOLUTIONS), ("gate", GATE_NAMES)):
+            if (value := getattr(self, name)) not in choices:
+                raise ConfigError(f"{name} must be one of {', '.join(choices)}; got {value!r}.")
+        for name in ("separable", "adaptive", "scale", "shift"):
+            if not isinstance(value := getattr(self, name), bool):
+                raise ConfigError(f"{name} must be true or false; got {value!r}.")
+        self.make_kernel(ndim=2)
+        if not self.maps and (self.convolution == "none" or not self.adaptive):
+            raise ConfigError("a coupling needs an adaptive convolution, a scale or a shift.")
+
+    @property
+    def maps(self) -> int:
+        """How many of scale and shift there are."""
+        return self.scale + self.shift
+
+    def make_kernel(self, ndim: int) -> Kernel | None:
+        """The kernel on maps of so many axes; None without a convolution."""
+        if self.convolution == "none":
+            return None
+        return make_kernel(
+            self.convolution,
+            ndim,
+            kernel=self.kernel,
+            length=self.kernel_length,
+            separable=self.separable,
+        )
+
+    def make_gate(self, channels: int) -> Gate | None:
+        """The gate; None if there is none."""
+        return None if self.gate == "none" else GATES[self.gate](channels)
+
+
+class Conditions(NamedTuple):
+    """What the kept half says about the changed one; None for each factor that is switched off.
+
+    Attributes:
+        shift: Of the changed half's shape.
+        log_scale: Of the changed half's shape, bounded on both sides.
+        coefficients: (B, signals, n), of adaptive kernels.
+    """
+
+    shift: Tensor | None
+    log_scale: Tensor | None
+    coefficients: Tensor | None
+
+
+class Conditioner(nn.Module):
+    """Net of the kept half: a trunk with one head for shift and scale and one for kernels.
+
+    Kernels depend on the mean of the trunk's features over all positions.
+
+    Args:
+        factors: Which factors there are.
+        trunk: Kept half -> features (B, hidden, *size).
+        maps: Features -> shift and log-scale, those that there are, concatenated; None for none.
+        kernels: Pooled features (B, hidden) -> coefficients of all kernels; None for none.
+        signals: Number of kernels.
+    """
+
+    def __init__(
+        self,
+        factors: Factors,
+        trunk: nn.Module,
+        maps: nn.Module | None,
+        kernels: nn.Module | None,
+        signals: int,
+    ) -> None:
+        super().__init__()
+        self.scale, self.shift, self.signals = factors.scale, factors.shift, signals
+        self.trunk, self.maps, self.kernels = trunk, maps, kernels
+
+    def forward(self, kept: Tensor) -> Conditions:
+        features = self.trunk(kept)
+        shift = log_scale = coefficients = None
+        if self.maps is not None:
+            parts = self.maps(features).chunk(self.shift + self.scale, dim=1)
+            shift = parts[0] if self.shift else None
+            log_scale = bounded(parts[-1], BOUND) if self.scale else None
+        if self.kernels is not None:
+            pooled = features if features.dim() == 2 else features.flatten(2).mean(2)
+            coefficients = self.kernels(pooled).unflatten(1, (self.signals, -1))
+        return Conditions(shift, log_scale, coefficients)
+
+
+class FactoredCoupling(Bijection):
+    """y1 = x1; y2 = gate(s(x1) * (w(x1) conv x2) + t(x1)), each factor switchable.
+
+    log_det = sum log|eigenvalues of w| + sum log s + the gate's. |log s| < 2.
+
+    Args:
+        sizes: Channels of the kept and of the changed half.
+        factors: Which factors there are.
+        kernel: What convolves, if anything does.
+        net: Gives the conditions.
+        signals: Number of kernels.
+    """
+
+    def __init__(
+        self,
+        sizes: tuple[int, int],
+        factors: Factors,
+        kernel: Kernel | None,
+        net: Conditioner,
+        signals: int,
+    ) -> None:
+        super().__init__()
+        self.sizes, self.kernel, self.net = sizes, kernel, net
+        self.gate = factors.make_gate(sizes[1])
+        fixed = kernel is not None and not factors.adaptive
+        shape = (signals, kernel.coefficients) if kernel is not None else ()
+        self.coefficients = nn.Parameter(torch.zeros(shape)) if fixed else None
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        kept, changed = x.split(self.sizes, dim=1)
+        conditions = self.net(kept)
+        y, log_det = self._convolve(changed, conditions)
+        y, log_scale = _affine(y, conditions)
+        log_det = log_det + log_scale
+        if self.gate is not None:
+            y, log_gate = self.gate(y)
+            log_det = log_det + log_gate
+        return torch.cat([kept, y], dim=1), log_det
+
+    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        kept, x = y.split(self.sizes, dim=1)
+        log_det = y.new_zeros(len(y))
+        if self.gate is not None:
+            x, log_det = self.gate.inverse(x)
+        conditions = self.net(kept)
+        x, log_scale = _unaffine(x, conditions)
+        x, log_convolution = self._convolve(x, conditions, inverse=True)
+        return torch.cat([kept, x], dim=1), log_det + log_scale + log_convolution
+
+    def stability(self, size: Size) -> Stability | None:
+        """Gain of the inverse (spectral norm) and condition number of the convolution.
+
+        For adaptive kernels both are what they are bounded by; None if nothing bounds them.
+        """
+        if self.kernel is None:
+            return Stability(1.0, 1.0, 1.0)
+        if self.coefficients is None:
+            bound = self.kernel.gain_bound
+            return None if math.isinf(bound) else Stability(bound, bound, bound * bound)
+        return self.kernel.stability(self.coefficients, size)
+
+    def _convolve(
+        self, x: Tensor, conditions: Conditions, *, inverse: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        if self.kernel is None:
+            return x, x.new_zeros(len(x))
+        coefficients = conditions.coefficients if self.coefficients is None else self.coefficients
+        assert coefficients is not None
+        convolve = self.kernel.deconvolve if inverse else self.kernel.convolve
+        y, log_det = convolve(self._signals(x), coefficients)
+        return y.view_as(x), log_det
+
+    def _signals(self, x: Tensor) -> Tensor:
+        """The changed half as maps that are convolved, (B, signals, *size)."""
+        return x
+
+
+class ConvolutionalCoupling(FactoredCoupling):
+    """CONF's coupling of maps (B, C, H, W) or signals (B, C, N), with a convolutional net.
+
+    y1 = x1; y2 = gate(s(x1) * (w(x1) conv x2) + t(x1)); starts as its gate. A kernel per changed
+    channel, and per sample if adaptive. |log s| < 2; spectral kernels amplify by at most e^2.
+
+    Source: Invertible Convolutional Flow (Karami et al., 2019); the order of the factors is
+    inferred.
+
+    Args:
+        channels: Number of channels C; the first ceil(C / 2) are kept.
+        hidden_channels: Width of the net.
+        factors: Which factors there are.
+        ndim: 2 for maps, 1 for signals.
+        actnorm: Use ActNorms in the net.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        hidden_channels: int,
+        factors: Factors | None = None,
+        *,
+        ndim: int = 2,
+        actnorm: bool = False,
+    ) -> None:
+        factors = factors or Factors()
+        kept, changed = halves(channels)
+        kernel, outputs = factors.make_kernel(ndim), factors.maps * changed
+        net = Conditioner(
+            factors,
+            Trunk(kept, hidden_channels, actnorm=actnorm, ndim=ndim),
+            ZeroConv(hidden_channels, outputs, scaled=actnorm, ndim=ndim) if outputs else None,
+            _kernel_head(factors, hidden_channels, changed, kernel),
+            signals=changed,
+        )
+        super().__init__((kept, changed), factors, kernel, net, signals=changed)
+
+
+class VectorCoupling(FactoredCoupling):
+    """CONF's coupling of vectors (B, D): the changed half is one signal, convolved along D.
+
+    Otherwise as `ConvolutionalCoupling`, with a dense net; scale, shift and gate are per feature.
+    Without convolution and gate it is RealNVP's.
+
+    Args:
+        features: Number of features D; the first ceil(D / 2) are kept.
+        hidden_features: Width of the net.
+        factors: Which factors there are.
+    """
+
+    def __init__(self, features: int, hidden_features: int, factors: Factors | None = None) -> None:
+        factors = factors or Factors()
+        kept, changed = halves(features)
+        kernel, outputs = factors.make_kernel(ndim=1), factors.maps * changed
+        net = Conditioner(
+            factors,
+            DenseTrunk(kept, hidden_features),
+            ZeroLinear(hidden_features, outputs) if outputs else None,
+            _kernel_head(factors, hidden_features, 1, kernel),
+            signals=1,
+        )
+        super().__init__((kept, changed), factors, kernel, net, signals=1)
+
+    def _signals(self, x: Tensor) -> Tensor:
+        return x[:, None]
+
+
+def _kernel_head(
+    factors: Factors, hidden: int, signals: int, kernel: Kernel | None
+) -> ZeroLinear | None:
+    if kernel is None or not factors.adaptive:
+        return None
+    return ZeroLinear(hidden, signals * kernel.coefficients)
+
+
+def _affine(x: Tensor, conditions: Conditions) -> tuple[Tensor, Tensor]:
+    """Scale and shift: s * x + t and its log_det."""
+    log_det = x.new_zeros(len(x))
+    if conditions.log_scale is not None:
+        x, log_det = x * conditions.log_scale.exp(), conditions.log_scale.flatten(1).sum(1)
+    return x if conditions.shift is None else x + conditions.shift, log_det
+
+
+def _unaffine(y: Tensor, conditions: Conditions) -> tuple[Tensor, Tensor]:
+    """Inverse of `_affine`."""
+    log_det = y.new_zeros(len(y))
+    if conditions.shift is not None:
+        y = y - conditions.shift
+    if conditions.log_scale is not None:
+        y, log_det = y * (-conditions.log_scale).exp(), -conditions.log_scale.flatten(1).sum(1)
+    return y, log_det
