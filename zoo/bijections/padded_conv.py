@@ -27,7 +27,7 @@ from zoo.solvers import (
     prepare,
     triangular_solve,
 )
-from zoo.solvers.operator import flips
+from zoo.solvers.operator import flips, inverses
 
 Diagonal = Literal["free", "unit"]
 
@@ -125,7 +125,7 @@ class CornerConv(Bijection):
             NonFiniteError: For NaN or infinite weights.
         """
         kernel = self.operator().checked().kernel
-        inverse = torch.linalg.inv(kernel[..., -1, -1])
+        inverse = inverses(kernel[..., -1, -1])
         g = float(_row_sums((inverse @ kernel.flatten(3)[..., :-1].flatten(2))[..., None]))
         bound = float(_row_sums(inverse[..., None])) / (1 - g) if g < 1 else math.inf
         solve = float(_row_sums(impulse_response(kernel, size)).nan_to_num(math.inf, math.inf))

@@ -15,6 +15,8 @@ TILES: tuple[Size, ...] = ((1, 1), (1, 2), (2, 2), (1, 4), (2, 4), (4, 4), (1, 8
 # Numbers in a matrix beyond which it takes too much memory, and in a tile.
 LARGEST_MATRIX = 2**20
 LARGEST_TILE = 192
+# Beyond them products of spectra are never the fastest.
+FEW_CHANNELS = 12
 
 
 class Plan(NamedTuple):
@@ -28,25 +30,53 @@ class Work(NamedTuple):
     """What a solve consists of; also what a unit of each takes on a device, in microseconds.
 
     Attributes:
+        steps: Rounds of a loop, each on some views of memory, and other small operations.
         calls: Matrix products, however small.
         products: Thousands of multiplications.
         narrow: The same over the columns of the matrices: narrow ones are slower.
+        reads: Thousands of numbers in all matrices that are read, which counts for small batches.
         copies: Thousands of numbers brought into another order, and back.
-        flips: The same, where groups are flipped too.
+        transposes: The same, where channels and columns change places.
+        flips: The same, where groups are flipped.
+        spectra: Thousands of multiplications of spectra.
     """
 
-    calls: float
-    products: float
-    narrow: float
-    copies: float
-    flips: float
+    steps: float = 0.0
+    calls: float = 0.0
+    products: float = 0.0
+    narrow: float = 0.0
+    reads: float = 0.0
+    copies: float = 0.0
+    transposes: float = 0.0
+    flips: float = 0.0
+    spectra: float = 0.0
 
 
 # Fitted by `flowzoo benchmark inverse` to the shapes that it marks as calibration, on 2 threads.
 COSTS = {
-    "cpu": Work(calls=7.0, products=0.017, narrow=0.34, copies=3.0, flips=12.0),
-    # No GPU was at hand: launches dominate, so what counts is their number.
-    "gpu": Work(calls=12.0, products=0.0002, narrow=0.006, copies=0.01, flips=0.03),
+    "cpu": Work(
+        steps=28.7,
+        calls=4.06,
+        products=0.0103,
+        narrow=0.148,
+        reads=0.174,
+        copies=1.17,
+        transposes=6.37,
+        flips=15.2,
+        spectra=2.38,
+    ),
+    # No GPU was at hand: a guess, by which launches dominate.
+    "gpu": Work(
+        steps=10.0,
+        calls=2.0,
+        products=0.0002,
+        narrow=0.006,
+        reads=0.001,
+        copies=0.01,
+        transposes=0.01,
+        flips=0.03,
+        spectra=0.001,
+    ),
 }
 
 
@@ -82,9 +112,9 @@ def choose(method: Method, shape: Shape) -> Plan:
     Raises:
         ConfigError: If no plan of this method fits into memory.
     """
-    plans = [plan for plan in candidates(shape) if method in ("auto", plan.method)]
-    if method in ("wavefront", "fourier"):
+    if method == "wavefront":
         return Plan(method)
+    plans = [plan for plan in candidates(shape) if method in ("auto", plan.method)]
     if not plans:
         raise ConfigError(
             f"method {method!r} takes too much memory for maps of {shape.size} and "
@@ -96,8 +126,7 @@ def choose(method: Method, shape: Shape) -> Plan:
 def candidates(shape: Shape) -> list[Plan]:
     """Every plan among which "auto" chooses: all that fit into memory.
 
-    Not among them are the wavefront, which blocked does in the same steps without its copies,
-    and fourier, which was never the fastest on CPU.
+    Not among them is the wavefront, which blocked does in the same steps without its copies.
     """
     height, width = shape.size
     row = shape.channels * width
@@ -111,6 +140,8 @@ def candidates(shape: Shape) -> list[Plan]:
         plans.append(Plan("row_scan"))
     if (row * height) ** 2 <= LARGEST_MATRIX:
         plans.append(Plan("dense"))
+    if shape.channels <= FEW_CHANNELS and 4 * row * shape.channels * height <= LARGEST_MATRIX:
+        plans.append(Plan("fourier"))
     return plans
 
 
@@ -122,22 +153,33 @@ def cost(plan: Plan, shape: Shape) -> float:
 
 def work(plan: Plan, shape: Shape) -> Work:
     """What a plan consists of."""
-    count = {"blocked": _blocked, "row_scan": _row_scan, "dense": _dense}[plan.method]
-    calls, products, columns = count(plan, shape)
     maps = shape.batch * len(shape.corners)
     numbers = maps * shape.channels * shape.size[0] * shape.size[1] / 1000
-    flipped = plan.method == "blocked" and shape.corners != ("top_left",)
+    flipped = plan.method in ("blocked", "fourier") and shape.corners != ("top_left",)
+    kind = "flips" if flipped else "transposes" if plan.method == "row_scan" else "copies"
+    small = OPERATIONS[plan.method] + flipped * 4 * len(shape.corners)
+    if plan.method == "fourier":
+        points = 4 * shape.size[0] * shape.size[1]
+        spectra = maps * shape.channels**2 * points / 1000
+        return Work(steps=small, calls=1, spectra=spectra, **{kind: numbers})
+    count = {"blocked": _blocked, "row_scan": _row_scan, "dense": _dense}[plan.method]
+    steps, products, reads, columns = count(plan, shape)
     return Work(
-        calls=calls,
+        steps=small + steps,
+        calls=steps * len(shape.corners),
         products=products * maps / 1000,
         narrow=products * maps / 1000 / columns,
-        copies=0.0 if flipped else numbers,
-        flips=numbers if flipped else 0.0,
+        reads=reads * len(shape.corners) / 1000,
+        **{kind: numbers},
     )
 
 
-# Each: number of matrix products, multiplications for one map of one group, columns of a matrix.
-Count = tuple[float, float, int]
+# Of a solve outside of its loop.
+OPERATIONS = {"blocked": 12, "row_scan": 10, "dense": 5, "fourier": 8}
+
+# Each: rounds of matrix products, multiplications for one map of one group, numbers read in the
+# matrices of a group, columns of a matrix.
+Count = tuple[float, float, float, int]
 
 
 def _blocked(plan: Plan, shape: Shape) -> Count:
@@ -148,18 +190,18 @@ def _blocked(plan: Plan, shape: Shape) -> Count:
     reach = min(-(-(kw - 1) // bw), columns - 1) * n
     if bh == 1:
         reach = min(reach, (kw - 1) * channels)
-    products = rows * columns * n * (n + reach + up * (reach + n))
-    # A product of several groups is one for each of them.
-    calls = (rows + columns - 1) * (up + (reach > 0)) * len(shape.corners)
-    return calls, products, n
+    steps, numbers = rows + columns - 1, n * (n + reach + up * (reach + n))
+    return steps * (up + (reach > 0)), rows * columns * numbers, steps * numbers, n
 
 
 def _row_scan(plan: Plan, shape: Shape) -> Count:
     height, n = shape.size[0], shape.channels * shape.size[1]
     up = min(shape.kernel_size[0], height) - 1
-    return height * len(shape.corners), height * (1 + up) * n**2, n
+    products = height * (1 + up) * n**2
+    directions = len({corner.split("_")[0] for corner in shape.corners})
+    return height * directions, products, products, n
 
 
 def _dense(plan: Plan, shape: Shape) -> Count:
     n = shape.channels * shape.size[0] * shape.size[1]
-    return len(shape.corners), n**2, n
+    return 1, n**2, n**2, n

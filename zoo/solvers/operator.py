@@ -51,12 +51,21 @@ class Operator:
             raise NonFiniteError(
                 f"the kernel of {self.name} holds NaN or infinity; load other weights."
             )
-        if not torch.linalg.slogdet(kernel[..., -1, -1]).logabsdet.isfinite().all():
+        last = kernel[..., -1, -1]
+        if not all(torch.linalg.slogdet(tap).logabsdet.isfinite() for tap in last):
             raise NotInvertibleError(
                 f"the last tap of {self.name} is singular: it has no inverse; load other weights."
             )
         bias = None if self.bias is None else self.bias.detach().double()
         return replace(self, kernel=kernel, bias=bias)
+
+
+def inverses(matrices: Tensor) -> Tensor:
+    """The inverse of each of (G, n, n) matrices, one at a time.
+
+    torch's batched LU stops for ever with several CPU threads and n of about 200 (torch 2.14).
+    """
+    return torch.stack([torch.linalg.inv(matrix) for matrix in matrices])
 
 
 def flips(corner: Corner) -> list[int]:

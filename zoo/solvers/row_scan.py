@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from zoo.solvers.operator import Operator, Size, tile_kernel
+from zoo.solvers.operator import Operator, Size, inverses, tile_kernel
 
 
 @dataclass(frozen=True)
@@ -21,29 +21,26 @@ class RowSolver:
     Attributes:
         inverse: (G, n, n), T^-1 transposed; n = C * W, vectors are rows.
         coupling: (G, up * n, n), effect of the up = kh - 1 rows before, uppermost first.
-        shift: (G, 1, n), what the bias becomes; None for no bias.
+        bias: (G * C, 1), or None.
         runs: (first group, end, whether they go from the top down) of groups that go together.
     """
 
     inverse: Tensor
     coupling: Tensor
-    shift: Tensor | None
+    bias: Tensor | None
     runs: tuple[tuple[int, int, bool], ...]
 
     @classmethod
     def prepare(cls, operator: Operator, size: Size, dtype: torch.dtype) -> "RowSolver":
         """Precompute the matrices in float64: their errors would enter every row."""
         rows = _row_matrices(operator, size)  # (G, up + 1, n, n)
-        inverse = torch.linalg.inv(rows[:, 0])
+        inverse = inverses(rows[:, 0])
         coupling = -(inverse[:, None] @ rows[:, 1:]).mT
         down = torch.tensor([c.startswith("top") for c in operator.corners], device=inverse.device)
         coupling = torch.where(down.view(-1, 1, 1, 1), coupling.flip(1), coupling).flatten(1, 2)
-        shift = None
-        if operator.bias is not None:
-            bias = operator.bias.view(len(inverse), -1).repeat_interleave(size[1], 1)
-            shift = -(bias[:, None] @ inverse.mT).to(dtype)
+        bias = None if operator.bias is None else operator.bias.view(-1, 1).to(dtype)
         inverse = inverse.mT.to(dtype).contiguous()
-        return cls(inverse, coupling.to(dtype).contiguous(), shift, _runs(down.tolist()))
+        return cls(inverse, coupling.to(dtype).contiguous(), bias, _runs(down.tolist()))
 
     def solve(self, y: Tensor) -> Tensor:
         """Map y (B, G * C, H, W) to x, laid out channels last."""
@@ -52,9 +49,10 @@ class RowSolver:
         up = self.coupling.shape[1] // n
         padded = y.new_empty(batch, up + height + up, channels, width)
         padded[:, up : up + height].copy_(y.transpose(1, 2))
+        if self.bias is not None:
+            padded.sub_(self.bias)
         rows = padded.view(-1, groups, n).transpose(0, 1)  # (G, B * (up + H + up), n)
-        scaled = rows @ self.inverse if self.shift is None else self._shifted(rows)
-        x = scaled.view(groups, batch, -1, n)
+        x = (rows @ self.inverse).view(groups, batch, -1, n)
         x[:, :, :up].zero_()
         x[:, :, up + height :].zero_()
         for step, (start, end, down) in itertools.product(range(height), self.runs):
@@ -63,10 +61,6 @@ class RowSolver:
         out = torch.empty_like(y, memory_format=torch.channels_last)
         out.unflatten(1, (groups, -1)).copy_(solved.permute(1, 0, 3, 2, 4))
         return out
-
-    def _shifted(self, rows: Tensor) -> Tensor:
-        assert self.shift is not None
-        return torch.baddbmm(self.shift, rows, self.inverse)
 
     @staticmethod
     def _solve_row(x: Tensor, coupling: Tensor, step: int, down: bool) -> None:

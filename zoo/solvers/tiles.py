@@ -1,12 +1,13 @@
 """Solve tile after tile along anti-diagonals, with a few matrix products each and no copies."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.solvers.operator import Corner, Operator, Size, group, tile_kernel, ungroup
+from zoo.solvers.operator import Corner, Operator, Size, group, inverses, tile_kernel, ungroup
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class TileSolver:
             tiles, at distance 0, 1, ...: the K_i numbers that end with the tile in its column
             (in row 0: just before it).
         reach: How many of those numbers lie in columns before it.
-        shift: (G, 1, n), what the bias becomes; None for no bias.
+        bias: (G, 1, n), repeated over the pixels of a tile, or None.
     """
 
     corners: tuple[Corner, ...]
@@ -34,7 +35,7 @@ class TileSolver:
     inverse: Tensor
     windows: tuple[Tensor, ...]
     reach: int
-    shift: Tensor | None
+    bias: Tensor | None
 
     @classmethod
     def prepare(
@@ -45,42 +46,39 @@ class TileSolver:
         n = tile[0] * tile[1] * channels
         blocks = tile_kernel(operator.kernel, size, tile)  # (G, k'h, k'w, bh, bw, C, bh, bw, C)
         blocks = blocks.flatten(6, 8).flatten(3, 5)
-        inverse = torch.linalg.inv(blocks[:, 0, 0])
+        inverse = inverses(blocks[:, 0, 0])
         blocks = -(inverse[:, None, None] @ blocks).mT  # (G, k'h, k'w, n, n)
         reach = (blocks.shape[2] - 1) * n
         if tile[0] == 1:  # the columns of a row of pixels that the kernel does not reach
             reach = min(reach, (operator.kernel.shape[-1] - 1) * channels)
         flat = blocks.flip(2).flatten(2, 3)[:, :, -reach - n :]  # (G, k'h, reach + n, n)
         windows = [flat[:, 0, :-n], *flat[:, 1:].unbind(1)]
-        shift = None
-        if operator.bias is not None:
-            bias = operator.bias.view(groups, 1, channels).repeat(1, 1, tile[0] * tile[1])
-            shift = -(bias @ inverse.mT).to(dtype)
         matrices = [matrix.to(dtype).contiguous() for matrix in (inverse.mT, *windows)]
-        return cls(operator.corners, tile, matrices[0], tuple(matrices[1:]), reach, shift)
+        bias = None
+        if operator.bias is not None:
+            bias = operator.bias.view(groups, 1, channels).repeat(1, 1, n // channels).to(dtype)
+        return cls(operator.corners, tile, matrices[0], tuple(matrices[1:]), reach, bias)
 
     def solve(self, y: Tensor) -> Tensor:
         """Map y (B, G * C, H, W) to x, laid out channels last if there is one group."""
         grouped = group(y, self.corners)
         n = self.inverse.shape[-1]
         grid = _Grid.of(grouped, self.tile, up=len(self.windows) - 1, left=-(-self.reach // n))
-        z = grid.fill(grouped)
-        x = z @ self.inverse if self.shift is None else torch.baddbmm(self.shift, z, self.inverse)
+        x = grid.fill(grouped, self.bias) @ self.inverse
         grid.clear_margins(x)
-        for diagonal in range(grid.rows + grid.columns - 1):
-            self._solve_diagonal(grid, x, diagonal)
+        self._sweep(grid, x)
         return ungroup(grid.read(x)[..., : y.shape[2], : y.shape[3]], self.corners)
 
-    def _solve_diagonal(self, grid: "_Grid", x: Tensor, diagonal: int) -> None:
-        """Subtract from the tiles of an anti-diagonal, in place, what precedes them."""
-        tiles = grid.diagonal(x, diagonal, grid.n)
-        for row, window in enumerate(self.windows):
-            if length := window.shape[1]:
-                past = grid.diagonal(x, diagonal, length, row, self.reach)
-                if len(x) == 1:  # spares a third of the time of small products
-                    tiles[0].addmm_(past[0], window[0])
-                else:
-                    tiles.baddbmm_(past, window)
+    def _sweep(self, grid: "_Grid", x: Tensor) -> None:
+        """Subtract from the tiles of each anti-diagonal, in place, what precedes them."""
+        windows = [(row, window) for row, window in enumerate(self.windows) if window.shape[1]]
+        if len(x) == 1:  # products of one group take a third less time as plain matrices
+            x, windows = x[0], [(row, window[0]) for row, window in windows]
+        for index in range(grid.rows + grid.columns - 1):
+            tiles = grid.diagonal(x, index, grid.n)
+            for row, window in windows:
+                past = grid.diagonal(x, index, window.shape[-2], row, self.reach)
+                (tiles.addmm_ if x.dim() == 2 else tiles.baddbmm_)(past, window)
 
 
 @dataclass(frozen=True)
@@ -116,34 +114,34 @@ class _Grid:
         (bh, bw) = tile
         return cls(batch, -(-height // bh), -(-width // bw), up, left, tile, bh * bw * channels)
 
-    @property
+    @cached_property
     def image(self) -> int:
         """Numbers in a row of tiles of one image."""
         return (self.left + self.columns) * self.n
 
-    @property
+    @cached_property
     def pitch(self) -> int:
         """Numbers in a row of tiles of all images, the spare tile included."""
         return self.batch * self.image + self.n
 
-    @property
+    @cached_property
     def length(self) -> int:
         """Numbers in all rows of tiles, those of zeros included."""
         return (self.up + self.rows) * self.pitch
 
-    @property
+    @cached_property
     def first(self) -> int:
         """Where the first tile is."""
         return self.up * self.pitch + self.left * self.n
 
-    def fill(self, y: Tensor) -> Tensor:
-        """A buffer with the maps y (B, G, C, H, W) in it; its margins are arbitrary."""
+    def fill(self, y: Tensor, bias: Tensor | None) -> Tensor:
+        """A buffer with the maps y - bias in it, (B, G, C, H, W); its margins are arbitrary."""
         (bh, bw), (height, width) = self.tile, y.shape[3:]
         if height % bh or width % bw:
             y = F.pad(y, (0, -width % bw, 0, -height % bh))
         buffer = y.new_empty(y.shape[1], self.length // self.n, self.n)
         self._pixels(buffer).copy_(self._cut(y))
-        return buffer
+        return buffer if bias is None else buffer.sub_(bias)
 
     def read(self, buffer: Tensor) -> Tensor:
         """The maps in a buffer, (B, G, C, bh * rows, bw * columns)."""
@@ -166,16 +164,19 @@ class _Grid:
         """As matrices (G, tiles, length): numbers at the tiles of an anti-diagonal, as a view.
 
         Args:
-            buffer: The buffer.
+            buffer: The buffer, or that of one group, which gives one matrix.
             index: Of the anti-diagonal.
             length: How many numbers for each tile.
             row: How many rows of tiles above it they are.
             reach: How many numbers before it they begin.
         """
         top, bottom = max(0, index - self.columns + 1), min(index, self.rows - 1)
-        shape = (len(buffer), (bottom - top + 1) * self.batch, length)
         start = self.first + top * (self.pitch - self.n) + index * self.n - row * self.pitch
-        return buffer.as_strided(shape, (self.length, self.image, 1), start - reach)
+        shape = ((bottom - top + 1) * self.batch, length)
+        if buffer.dim() == 2:
+            return buffer.as_strided(shape, (self.image, 1), start - reach)
+        strides = (self.length, self.image, 1)
+        return buffer.as_strided((len(buffer), *shape), strides, start - reach)
 
     def _cut(self, y: Tensor) -> Tensor:
         """(B, G, C, bh * rows, bw * columns) -> (G, rows, bh, B, columns, bw, C)."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.solvers.operator import Operator, Size, group, ungroup
+from zoo.solvers.operator import Operator, Size, group, inverses, ungroup
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class WavefrontSolver:
     @classmethod
     def prepare(cls, operator: Operator, size: Size, dtype: torch.dtype) -> "WavefrontSolver":
         """Divide by the last tap; any size will do."""
-        inverse = torch.linalg.inv(operator.kernel[..., -1, -1])
+        inverse = inverses(operator.kernel[..., -1, -1])
         kernel = torch.einsum("goi,gikab->gokab", inverse, operator.kernel).to(dtype)
         bias = None if operator.bias is None else operator.bias.to(dtype).view(-1, 1, 1)
         return cls(Operator(kernel, operator.corners, bias), inverse.to(dtype))
