@@ -72,7 +72,7 @@ MODELS = _unique(
             "finc",
             "compact_mnist",
             "mnist",
-            "6a567f831f03b7ce61eed898bff92e8de50ab1064a3164c22f8a55efc27383ae",
+            "d4374c1b014191eb066fcf858ca10bd035909d69f500b330fa9312900813e447",
         ),
         Model("glow_cifar10", "glow", "compact_cifar10", "cifar10"),
         Model("glow_fashion_mnist", "glow", "compact_mnist", "fashion_mnist"),

@@ -112,7 +112,7 @@ def choose(method: Method, shape: Shape) -> Plan:
     Raises:
         ConfigError: If no plan of this method fits into memory.
     """
-    if method == "wavefront":
+    if method in ("wavefront", "fourier"):
         return Plan(method)
     plans = [plan for plan in candidates(shape) if method in ("auto", plan.method)]
     if not plans:
