@@ -54,11 +54,12 @@ def test_the_fit_finds_the_costs_that_made_the_times() -> None:
             ]
         )
     costs = fit(measured)
-    shape = SMALL[-1].shape
-    for plan in candidates(shape):
-        amounts = work(plan, shape)
-        total = sum(a * b for a, b in zip(costs, amounts, strict=True))
-        assert total == pytest.approx(cost(plan, shape), rel=1e-6)
+    for case in (case for case in SMALL if case.calibration):
+        times = {plan: cost(plan, case.shape) for plan in candidates(case.shape)}
+        for plan, time in times.items():
+            if time < 3 * min(times.values()):  # the others are left out of the fit
+                fitted = sum(a * b for a, b in zip(costs, work(plan, case.shape), strict=True))
+                assert fitted == pytest.approx(time, rel=1e-6)
 
 
 def test_medians_are_of_interleaved_calls() -> None:

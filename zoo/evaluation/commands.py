@@ -74,7 +74,7 @@ def _print_inverse(measured: Sequence[list["Row"]]) -> None:
 def flows(
     output: Output = Path("benchmark"),
     preset: Annotated[
-        list[str] | None, typer.Option(help="Sizes; default: both compact ones and one paper's.")
+        list[str] | None, typer.Option(help="Sizes; default: both compact ones.")
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Images at a time.", min=1)] = 64,
     repeats: Repeats = 5,
@@ -83,10 +83,10 @@ def flows(
     from zoo.evaluation.flow_benchmark import measure
     from zoo.evaluation.tables import write_csv
 
-    sizes = preset or ["compact_mnist", "compact_cifar10", "paper_cifar10"]
+    sizes = preset or ["compact_mnist", "compact_cifar10"]
     rows = []
     for size in track(sizes, "measuring", console=console):
-        rows += measure(size, batch_size if size.startswith("compact") else 4, repeats)
+        rows += measure(size, batch_size, repeats)
     write_csv([row.record() for row in rows], output / "flows.csv")
     heads = ("size", "flow", "task", "batch", "ms", "to Glow", "floor ms")
     table = Table(*heads, title=_threads())
