@@ -1,6 +1,5 @@
 import json
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,6 @@ from PIL import Image
 
 from tests.test_flow import tiny
 from zoo.cli import _distinct
-from zoo.evaluation import spectral_benchmark
 from zoo.latents import LatentFile
 from zoo.weights import save_folder
 
@@ -191,15 +189,6 @@ def test_evaluate_measures_and_refreshes_the_card(run, tmp_path) -> None:
     assert evaluation["protocol"]["images"] == 297
     assert evaluation["protocol"]["draws_weighted"] == 2
     assert f"{evaluation['bits_per_dim']:.4f}" in (tmp_path / "square" / "README.md").read_text()
-
-
-def test_benchmark_spectral_writes_its_table(run, tmp_path, monkeypatch) -> None:
-    short = partial(spectral_benchmark.run, lengths=(8,))
-    monkeypatch.setattr(spectral_benchmark, "run", short)
-    code, out, _ = run("benchmark", "spectral", "-o", tmp_path)
-    assert code == 0
-    assert "symmetric" in out
-    assert (tmp_path / "spectral_benchmark.csv").exists()
 
 
 def test_demo_does_the_main_job(run, tmp_path) -> None:

@@ -1,6 +1,5 @@
 """The `flowzoo` command."""
 
-import importlib
 import itertools
 import sys
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from zoo.architectures import config_to_json
 from zoo.cards import EVALUATION, read_evaluation, write_card
 from zoo.errors import ConfigError, FlowzooError
 from zoo.evaluation.commands import benchmark
+from zoo.extras import require
 from zoo.files import write_json
 from zoo.latents import LatentFile
 from zoo.pictures import Fit, read_image, write_grid, write_image
@@ -221,7 +221,7 @@ def evaluate(
     ] = 0,
 ) -> None:
     """Measure bits/dim, exactness and samples on the test split; write eval.json."""
-    data = _training("data")
+    data = require("zoo.training.data", "train")
     from zoo.evaluation.evaluate import evaluate as run
 
     folder = folder_of(name)
@@ -258,7 +258,7 @@ def evaluate(
 )
 def train(context: typer.Context) -> None:
     """Train a flow: flowzoo train --config recipes/mnist/finc.yaml (--help for all options)."""
-    _training("cli").train(context.args)
+    require("zoo.training.cli", "train").train(context.args)
 
 
 @app.command(
@@ -271,7 +271,7 @@ def train(context: typer.Context) -> None:
 )
 def train_tabular(context: typer.Context) -> None:
     """Train and test a flow of vectors: --config recipes/tabular/patches.yaml (--help for more)."""
-    _training("cli").train_tabular(context.args)
+    require("zoo.training.cli", "train").train_tabular(context.args)
 
 
 @app.command()
@@ -292,7 +292,7 @@ def export(
 ) -> None:
     """Write a checkpoint's flow as a model folder: weights, config, golden tensors, recipe."""
     options = {"name": name, "recipe": recipe, "data_dir": data_dir}
-    folder = _training("export").export(checkpoint, output, **options)
+    folder = require("zoo.training.export", "train").export(checkpoint, output, **options)
     console.print(f"{folder}/ written. Measure it: flowzoo evaluate local-dir:{folder} ...")
 
 
@@ -323,16 +323,6 @@ def options(
     ] = False,
 ) -> None:
     """Image normalizing flows with invertible convolutions, and their exact latents."""
-
-
-def _training(module: str) -> Any:
-    """A module of zoo.training, or one line on how to install what it needs."""
-    try:
-        return importlib.import_module(f"zoo.training.{module}")
-    except ImportError as error:
-        raise ConfigError(
-            f'this command needs {error.name}: pip install "flowzoo[train]".'
-        ) from error
 
 
 def _fit(resize: bool, pad: bool, original_size: bool) -> Fit:

@@ -294,21 +294,18 @@ class Flow(nn.Module):
         """This flow, or a copy of it in another dtype that is kept until the weights change."""
         if dtype == self.dtype:
             return self
-        if self.training:
-            return copy.deepcopy(self).to(dtype).eval()
-        weights = [*self.parameters(), *self.buffers()]
-        return self._twin.get(dtype, weights, lambda: copy.deepcopy(self).to(dtype))
+        return self._twin.get(dtype, self._weights(), lambda: copy.deepcopy(self).to(dtype).eval())
 
     def worst_condition(self, size: Size) -> float:
         """The largest condition number of a layer for images of (H, W) = size; remembered."""
-        if self.training:
-            return self._compute_condition(size)
-        weights = [*self.parameters(), *self.buffers()]
-        return self._conditions.get(size, weights, lambda: self._compute_condition(size))
+        return self._conditions.get(size, self._weights(), lambda: self._compute_condition(size))
 
     def _compute_condition(self, size: Size) -> float:
         certificates = exactness.layer_certificates(self, size)
         return max(certificate.condition for certificate in certificates)
+
+    def _weights(self) -> list[Tensor]:
+        return [*self.parameters(), *self.buffers()]
 
     def _diagnosis(self, images: Tensor) -> str:
         return exactness.diagnosis(self, (images.shape[2], images.shape[3]))

@@ -47,5 +47,6 @@ def test_runs_are_trained_once_and_collected_best_first(tmp_path: Path, monkeypa
     assert arguments[arguments.index("--seed_everything") + 1] == "1"
     assert arguments[arguments.index("--trainer.max_steps") + 1] == "10"
     assert json.loads(arguments[arguments.index("--model.overrides") + 1]) == VARIANTS["none-none"]
-    rows = list(csv.DictReader(ablation.write_table(tmp_path).splitlines()))
+    ablation.write_table(tmp_path)
+    rows = list(csv.DictReader((tmp_path / "ablation.csv").read_text().splitlines()))
     assert [row["variant"] for row in rows] == ["none-slog", "none-none"]

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 T = TypeVar("T")
@@ -14,8 +15,16 @@ def _version(tensor: Tensor) -> tuple[int, int]:
     return tensor.data_ptr(), -1 if tensor.is_inference() else tensor._version
 
 
+def in_graph() -> bool:
+    """Whether what is computed now becomes part of a graph, of autograd or of a compiler."""
+    return torch.is_grad_enabled() or torch.compiler.is_compiling()
+
+
 class WeightCache(nn.Module, Generic[T]):
     """Remembers the values computed from a set of weights until one of the weights changes.
+
+    Nothing is remembered in training, nor where the value becomes part of a graph, that of
+    autograd or of a compiler.
 
     State dicts, pickles and deep copies do not carry the values. In-place updates,
     `load_state_dict` and moves of device or dtype are noticed by the version counter and address
@@ -35,6 +44,8 @@ class WeightCache(nn.Module, Generic[T]):
 
     def get(self, key: Hashable, weights: Sequence[Tensor], compute: Callable[[], T]) -> T:
         """Return the value for this key and these weights, computing it at most once."""
+        if self.training or in_graph():
+            return compute()
         with self._lock:
             versions = tuple(map(_version, weights))
             if versions != self._versions:
@@ -50,5 +61,5 @@ class WeightCache(nn.Module, Generic[T]):
             self._versions, self._values = (), {}
         return super().train(mode)
 
-    def __reduce__(self) -> tuple[type["WeightCache[T]"], tuple[int]]:
-        return WeightCache, (self.max_entries,)
+    def __reduce__(self) -> tuple[type["WeightCache[T]"], tuple[int], dict[str, bool]]:
+        return WeightCache, (self.max_entries,), {"training": self.training}

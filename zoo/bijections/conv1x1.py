@@ -71,8 +71,6 @@ class Conv1x1(Bijection):
         return (lower @ upper)[self.permutation]
 
     def _inverse(self, dtype: torch.dtype) -> Tensor:
-        if self.training or torch.is_grad_enabled():
-            return self._compute_inverse().to(dtype)
         weights = (*self.parameters(), *self.buffers())
         return self._cache.get(dtype, weights, lambda: self._compute_inverse().to(dtype))
 

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from zoo.errors import ConfigError
+from zoo.extras import require
+from zoo.files import write_csv
 
 if TYPE_CHECKING:
     from zoo.evaluation.inverse_benchmark import Row
@@ -25,20 +26,14 @@ Repeats = Annotated[int, typer.Option(help="How often each is timed.", min=1)]
 @benchmark.command()
 def inverse(output: Output = Path("benchmark"), repeats: Repeats = 7) -> None:
     """Exact inverse of padded convolutions against their forward, for every method."""
-    try:
-        from zoo.evaluation.figures import inverse_figure
-    except ImportError as error:
-        raise ConfigError(
-            f'the figure needs {error.name}: pip install "flowzoo[benchmark]".'
-        ) from error
+    figures = require("zoo.evaluation.figures", "benchmark")
     from zoo.evaluation.inverse_benchmark import curve_cases, fit, layer_cases, measure
-    from zoo.evaluation.tables import write_csv
 
     cases = [*layer_cases(), *curve_cases()]
     measured = [measure(case, repeats) for case in track(cases, "measuring", console=console)]
     rows = [row for case_rows in measured for row in case_rows]
-    write_csv([row.record() for row in rows], output / "inverse.csv")
-    inverse_figure(rows, output / "inverse.png")
+    write_csv(output / "inverse.csv", [row.record() for row in rows])
+    figures.inverse_figure(rows, output / "inverse.png")
     _print_inverse(measured)
     console.print(f"costs that fit the calibration cases best: {fit(measured)}")
     console.print(f"{output}/inverse.csv and inverse.png written")
@@ -81,13 +76,12 @@ def flows(
 ) -> None:
     """Encode, score and sample with every architecture, and where the time goes."""
     from zoo.evaluation.flow_benchmark import measure
-    from zoo.evaluation.tables import write_csv
 
     sizes = preset or ["compact_mnist", "compact_cifar10"]
     rows = []
     for size in track(sizes, "measuring", console=console):
         rows += measure(size, batch_size, repeats)
-    write_csv([row.record() for row in rows], output / "flows.csv")
+    write_csv(output / "flows.csv", [row.record() for row in rows])
     heads = ("size", "flow", "task", "batch", "ms", "to Glow", "floor ms")
     table = Table(*heads, title=_threads())
     for row in rows:
@@ -104,15 +98,21 @@ def flows(
 
 
 @benchmark.command()
-def spectral(output: Output = Path("benchmark")) -> None:
+def spectral(output: Output = Path("benchmark"), repeats: Repeats = 9) -> None:
     """CONF's convolutions against the length of the signal, beside a dense solve."""
-    from zoo.evaluation.spectral_benchmark import run
+    figures = require("zoo.evaluation.figures", "benchmark")
+    from zoo.evaluation.spectral_benchmark import LENGTHS, measure
 
+    lengths = track(LENGTHS, "measuring", console=console)
+    rows = [row for length in lengths for row in measure(length, repeats)]
+    write_csv(output / "spectral.csv", [row._asdict() for row in rows])
+    figures.spectral_figure(rows, output / "spectral.png")
     table = Table("convolution", "direction", "N", "ns per element", title=_threads())
-    for row in run(output):
-        table.add_row(*map(str, row))
+    for row in rows:
+        nanoseconds = f"{row.nanoseconds_per_element:.2f}"
+        table.add_row(row.convolution, row.direction, str(row.length), nanoseconds)
     console.print(table)
-    console.print(f"{output}/spectral_benchmark.csv and .png written")
+    console.print(f"{output}/spectral.csv and spectral.png written")
 
 
 def _threads() -> str:

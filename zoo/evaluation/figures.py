@@ -7,7 +7,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from zoo.evaluation.inverse_benchmark import Row
+from zoo.evaluation import inverse_benchmark, spectral_benchmark
 
 mpl.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "font.size": 9})
 
@@ -17,7 +17,7 @@ CURVES = ("forward", "auto", "row_scan", "wavefront", "fourier", "dense")
 LABELS = {"side": "map size", "kernel": "kernel size"}
 
 
-def inverse_figure(rows: Sequence[Row], path: Path) -> None:
+def inverse_figure(rows: Sequence[inverse_benchmark.Row], path: Path) -> None:
     """Draw the ratios of the papers' layers, and the times over map size and kernel size.
 
     Args:
@@ -38,7 +38,7 @@ def inverse_figure(rows: Sequence[Row], path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def _ratios(axis: Axes, rows: Sequence[Row], name: str) -> None:
+def _ratios(axis: Axes, rows: Sequence[inverse_benchmark.Row], name: str) -> None:
     chosen = [
         row
         for row in rows
@@ -62,7 +62,7 @@ def _ratios(axis: Axes, rows: Sequence[Row], name: str) -> None:
     axis.legend(frameon=False)
 
 
-def _curves(axis: Axes, rows: Sequence[Row], key: str) -> None:
+def _curves(axis: Axes, rows: Sequence[inverse_benchmark.Row], key: str) -> None:
     for method in CURVES:
         own = [row for row in rows if row.method == ("auto" if method == "forward" else method)]
         times = [row.forward_ms if method == "forward" else row.inverse_ms for row in own]
@@ -72,3 +72,21 @@ def _curves(axis: Axes, rows: Sequence[Row], key: str) -> None:
     if key == "side":
         axis.set_xscale("log", base=2)
     axis.legend(frameon=False, fontsize=7)
+
+
+def spectral_figure(rows: Sequence[spectral_benchmark.Row], path: Path) -> None:
+    """Draw the time of inverses per element over the length of the signal.
+
+    Args:
+        rows: Of `zoo.evaluation.spectral_benchmark.measure`.
+        path: Of the PNG file.
+    """
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axis = figure.subplots()
+    for name in dict.fromkeys(row.convolution for row in rows):
+        inverse = [row for row in rows if (row.convolution, row.direction) == (name, "inverse")]
+        lengths = [row.length for row in inverse]
+        axis.loglog(lengths, [row.nanoseconds_per_element for row in inverse], "-o", label=name)
+    axis.set(xlabel="signal length N", ylabel="inverse, ns per element")
+    axis.legend(frameon=False)
+    figure.savefig(path, dpi=120)

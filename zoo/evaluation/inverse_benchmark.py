@@ -2,10 +2,9 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import numpy as np
 import torch
@@ -14,11 +13,14 @@ from torch import Tensor
 
 from zoo.bijections import Bijection, FInCUnit, PaddedConv2d
 from zoo.evaluation.timing import interleaved_medians
-from zoo.solvers import Plan, Shape, choose, prepare
+from zoo.solvers import CORNERS, Corner, Plan, Shape, choose, prepare
 from zoo.solvers.choice import Work, candidates, work
 
-Unit = Literal["full", "finc"]
-UNITS: tuple[type[PaddedConv2d] | type[FInCUnit], ...] = (PaddedConv2d, FInCUnit)
+UNITS: dict[str, Callable[[int, int], PaddedConv2d | FInCUnit]] = {
+    "PaddedConv2d": PaddedConv2d,
+    "FInCUnit": FInCUnit,
+}
+CORNERS_OF: dict[str, tuple[Corner, ...]] = {"PaddedConv2d": CORNERS[:1], "FInCUnit": CORNERS}
 
 # (channels, side) of the papers' networks for 32 x 32, 64 x 64 and 128 x 128 images.
 LAYERS = {
@@ -58,15 +60,14 @@ class Case:
     @property
     def shape(self) -> Shape:
         """What the choice of a method depends on."""
-        layer = self.layer()
-        n = layer.taps.shape[1]
-        return Shape(n, layer.kernel_size, layer.corners, (self.side, self.side), self.batch)
+        corners, size = CORNERS_OF[self.unit], (self.side, self.side)
+        kernel_size = (self.kernel, self.kernel)
+        return Shape(self.channels // len(corners), kernel_size, corners, size, self.batch)
 
     def layer(self) -> PaddedConv2d | FInCUnit:
         """The layer, with the random weights of its start."""
         torch.manual_seed(0)
-        (unit,) = (unit for unit in UNITS if unit.__name__ == self.unit)
-        return unit(self.channels, self.kernel).eval()
+        return UNITS[self.unit](self.channels, self.kernel).eval()
 
 
 @dataclass(frozen=True)
@@ -107,16 +108,16 @@ def layer_cases() -> Iterator[Case]:
         if images == "128 x 128" and (kernel, batch) != (3, 100):
             continue
         for (channels, side), unit in itertools.product(layers, UNITS):
-            yield Case(images, unit.__name__, channels, side, kernel, batch)
+            yield Case(images, unit, channels, side, kernel, batch)
 
 
 def curve_cases() -> Iterator[Case]:
     """Over map size and kernel size, as the FInC paper plots them."""
     for unit in UNITS:
         for side in (8, 16, 32, 64, 128):
-            yield Case("side", unit.__name__, 12, side, 3, 16)
+            yield Case("side", unit, 12, side, 3, 16)
         for kernel in range(2, 12):
-            yield Case("kernel", unit.__name__, 12, 16, kernel, 16)
+            yield Case("kernel", unit, 12, 16, kernel, 16)
 
 
 @torch.no_grad()

@@ -9,8 +9,6 @@ of all results, best first, is runs/conf_ablation/ablation.csv.
 """
 
 import argparse
-import csv
-import io
 import itertools
 import json
 from pathlib import Path
@@ -18,7 +16,7 @@ from typing import Any
 
 import torch
 
-from zoo.files import write_atomically, write_json
+from zoo.files import write_csv, write_json
 from zoo.training.cli import train
 from zoo.training.data import ImageData
 from zoo.training.export import load_checkpoint
@@ -81,16 +79,10 @@ def run(variant: str, output: Path, data_dir: Path, steps: int, seed: int) -> No
     write_json(folder / RESULT, result)
 
 
-def write_table(output: Path) -> str:
-    """Collect the results in ablation.csv, best first; return its text."""
+def write_table(output: Path) -> None:
+    """Collect the results in ablation.csv, best first."""
     results = [json.loads(path.read_text()) for path in output.glob(f"*/{RESULT}")]
-    results.sort(key=lambda result: result["bits_per_dim"])
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(results[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(results)
-    write_atomically(output / "ablation.csv", text.getvalue().encode())
-    return text.getvalue()
+    write_csv(output / "ablation.csv", sorted(results, key=lambda row: row["bits_per_dim"]))
 
 
 def main() -> None:
@@ -106,7 +98,7 @@ def main() -> None:
     options = parser.parse_args()
     for variant in options.only:
         run(variant, options.output, options.data_dir, options.steps, options.seed)
-        print(write_table(options.output))
+        write_table(options.output)
 
 
 if __name__ == "__main__":
