@@ -48,8 +48,8 @@ class Flow(nn.Module):
         self.blocks = nn.ModuleList(levels)  # type: ignore[assignment]
         for name, bijection in self.named_bijections():
             bijection.name = name
-        self._twin: WeightCache[Flow] = WeightCache(max_entries=1)
-        self._conditions: WeightCache[float] = WeightCache()
+        self._twin = WeightCache(max_entries=1)
+        self._conditions = WeightCache()
 
     # The bijection of continuous images.
 

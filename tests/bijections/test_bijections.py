@@ -138,19 +138,31 @@ def test_the_dtype_can_move(case: Case) -> None:
 @every_case
 def test_no_cached_value_outlives_the_weights(case: Case) -> None:
     bijection, x = case.build(torch.float64)
-    with torch.no_grad():
-        bijection.inverse(bijection(x)[0])
+    other, _ = case.build(torch.float64, seed=2)
+
+    def update() -> None:
         for parameter in bijection.parameters():
             parameter.mul_(0.9)
-        assert_close(bijection.inverse(bijection(x)[0])[0], x)
-        other, _ = case.build(torch.float64, seed=2)
-        bijection.load_state_dict(other.state_dict())
-        assert_close(bijection.inverse(bijection(x)[0])[0], x)
+
+    def write_past_the_version_counter() -> None:
         bijection.train()
         for parameter in bijection.parameters():
             parameter.data.mul_(1.1)
         bijection.eval()
-        assert_close(bijection.inverse(bijection(x)[0])[0], x)
+
+    with torch.no_grad():
+        bijection.inverse(bijection(x)[0])
+        for change in (
+            update,
+            lambda: bijection.load_state_dict(other.state_dict()),
+            write_past_the_version_counter,
+        ):
+            change()
+            fresh = copy.deepcopy(bijection)  # without what is cached
+            y, log_det = bijection(x)
+            assert_close((y, log_det), fresh(x), rtol=0, atol=0)
+            assert_close(bijection.inverse(y), fresh.inverse(y), rtol=0, atol=0)
+            assert_close(bijection.inverse(y)[0], x)
 
 
 sizes = st.integers(1, 9)

@@ -6,14 +6,14 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from zoo.bijections.base import Bijection
+from zoo.bijections.cache import CachedBijection
 from zoo.bijections.scale import bounded, unbounded
 
 BOUND = 7.0
 EPS = 1e-6
 
 
-class ActNorm(Bijection):
+class ActNorm(CachedBijection):
     """y = (x + bias) * exp(log_scale) per channel; log_det = positions * sum(log_scale).
 
     The first batch seen in training mode sets bias and scale to give mean 0 and variance 1 per
@@ -37,22 +37,27 @@ class ActNorm(Bijection):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if self.training and not self.initialized:
             self._initialize(x)
-        bias, log_scale = self._per_channel(x)
-        scale = log_scale.exp()
-        # One pass over x, where adding and then multiplying would be two.
-        return torch.addcmul(bias * scale, x, scale), self._log_det(log_scale, x)
+        return self._map(x, *self.cached("forward", self._affine))
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        bias, log_scale = self._per_channel(y)
-        return torch.addcmul(-bias, y, (-log_scale).exp()), -self._log_det(log_scale, y)
+        return self._map(y, *self.cached("inverse", self._inverse_affine))
 
-    def _per_channel(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        shape = (-1, *[1] * (x.dim() - 2))
-        return self.bias.view(shape), bounded(self.raw_log_scale, BOUND).view(shape)
+    def _affine(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Offset and scale (C,) of y = offset + x * scale, and the sum of log-scales."""
+        log_scale = bounded(self.raw_log_scale.flatten(), BOUND)
+        scale = log_scale.exp()
+        return self.bias.flatten() * scale, scale, log_scale.sum()
+
+    def _inverse_affine(self) -> tuple[Tensor, Tensor, Tensor]:
+        log_scale = bounded(self.raw_log_scale.flatten(), BOUND)
+        return -self.bias.flatten(), (-log_scale).exp(), -log_scale.sum()
 
     @staticmethod
-    def _log_det(log_scale: Tensor, x: Tensor) -> Tensor:
-        return (log_scale.sum() * math.prod(x.shape[2:])).expand(len(x))
+    def _map(x: Tensor, offset: Tensor, scale: Tensor, log_scale: Tensor) -> tuple[Tensor, Tensor]:
+        shape = (-1, *[1] * (x.dim() - 2))
+        # One pass over x, where multiplying and then adding would be two.
+        y = torch.addcmul(offset.view(shape), x, scale.view(shape))
+        return y, (log_scale * math.prod(x.shape[2:])).expand(len(x))
 
     @torch.no_grad()
     def _initialize(self, x: Tensor) -> None:

@@ -1,11 +1,13 @@
 """Values that depend on weights only, computed once per version of the weights."""
 
 import threading
-from collections.abc import Callable, Hashable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+
+from zoo.bijections.base import Bijection
 
 T = TypeVar("T")
 
@@ -20,7 +22,7 @@ def in_graph() -> bool:
     return torch.is_grad_enabled() or torch.compiler.is_compiling()
 
 
-class WeightCache(nn.Module, Generic[T]):
+class WeightCache(nn.Module):
     """Remembers the values computed from a set of weights until one of the weights changes.
 
     Nothing is remembered in training, nor where the value becomes part of a graph, that of
@@ -39,10 +41,10 @@ class WeightCache(nn.Module, Generic[T]):
         super().__init__()
         self.max_entries = max_entries
         self._versions: tuple[object, ...] = ()
-        self._values: dict[Hashable, T] = {}
+        self._values: dict[Hashable, Any] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, weights: Sequence[Tensor], compute: Callable[[], T]) -> T:
+    def get(self, key: Hashable, weights: Iterable[Tensor], compute: Callable[[], T]) -> T:
         """Return the value for this key and these weights, computing it at most once."""
         if self.training or in_graph():
             return compute()
@@ -54,12 +56,29 @@ class WeightCache(nn.Module, Generic[T]):
                 while len(self._values) >= self.max_entries:
                     del self._values[next(iter(self._values))]
                 self._values[key] = compute()
-            return self._values[key]
+            value: T = self._values[key]
+            return value
 
-    def train(self, mode: bool = True) -> "WeightCache[T]":
+    def train(self, mode: bool = True) -> "WeightCache":
         with self._lock:
             self._versions, self._values = (), {}
         return super().train(mode)
 
-    def __reduce__(self) -> tuple[type["WeightCache[T]"], tuple[int], dict[str, bool]]:
+    def __reduce__(self) -> tuple[type["WeightCache"], tuple[int], dict[str, bool]]:
         return WeightCache, (self.max_entries,), {"training": self.training}
+
+
+class CachedBijection(Bijection):
+    """A bijection that remembers what depends on its own weights only, such as matrices."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cache = WeightCache(max_entries=8)
+
+    def cached(
+        self, key: Hashable, compute: Callable[[], T], cache: WeightCache | None = None
+    ) -> T:
+        """The value of this key for the current weights, from the layer's or another cache."""
+        weights = (*self._parameters.values(), *self._buffers.values())
+        present = (weight for weight in weights if weight is not None)
+        return (cache or self._cache).get(key, present, compute)

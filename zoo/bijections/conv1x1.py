@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.bijections.base import Bijection
-from zoo.bijections.cache import WeightCache
+from zoo.bijections.cache import CachedBijection
 from zoo.bijections.scale import bounded, unbounded
 from zoo.bijections.stability import Stability
 from zoo.bijections.triangular import lower_triangular
@@ -15,7 +14,7 @@ from zoo.bijections.triangular import lower_triangular
 BOUND = 4.0
 
 
-class Conv1x1(Bijection):
+class Conv1x1(CachedBijection):
     """Mix channels by W = P L (U + diag(s)); log_det = positions * sum(log|s|).
 
     L and U are unit-lower and strictly upper triangular, P a fixed permutation, and s keeps its
@@ -42,23 +41,24 @@ class Conv1x1(Bijection):
         self.raw_log_diagonal = nn.Parameter(unbounded(diagonal.abs().log(), BOUND).float())
         self.register_buffer("permutation", permutation.argmax(1))
         self.register_buffer("sign", diagonal.sign().float())
-        self._cache: WeightCache[Tensor] = WeightCache()
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return _mix(x, self._matrix(x.dtype)), self._log_det(x)
+        matrix = self.cached(("matrix", x.dtype), lambda: self._matrix(x.dtype))
+        return _mix(x, matrix), self._log_det(x)
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        return _mix(y, self._inverse(y.dtype)), -self._log_det(y)
+        inverse = self.cached(("inverse", y.dtype), lambda: self._inverse().to(y.dtype))
+        return _mix(y, inverse), -self._log_det(y)
 
     @torch.no_grad()
     def stability(self, size: tuple[int, int]) -> Stability:
         """Norm of the inverse and condition number; the size of the maps does not matter."""
-        gain = float(_norm(self._compute_inverse()))
+        gain = float(_norm(self._inverse()))
         return Stability(gain, gain, gain * float(_norm(self._matrix(torch.float64))))
 
     def _log_det(self, x: Tensor) -> Tensor:
-        log_diagonal = bounded(self.raw_log_diagonal, BOUND)
-        return (log_diagonal.sum() * math.prod(x.shape[2:])).expand(len(x))
+        total = self.cached("log_det", lambda: bounded(self.raw_log_diagonal, BOUND).sum())
+        return (total * math.prod(x.shape[2:])).expand(len(x))
 
     def _factors(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         diagonal = self.sign.to(dtype) * bounded(self.raw_log_diagonal.to(dtype), BOUND).exp()
@@ -70,11 +70,7 @@ class Conv1x1(Bijection):
         lower, upper = self._factors(dtype)
         return (lower @ upper)[self.permutation]
 
-    def _inverse(self, dtype: torch.dtype) -> Tensor:
-        weights = (*self.parameters(), *self.buffers())
-        return self._cache.get(dtype, weights, lambda: self._compute_inverse().to(dtype))
-
-    def _compute_inverse(self) -> Tensor:
+    def _inverse(self) -> Tensor:
         lower, upper = self._factors(torch.float64)
         identity = torch.eye(len(lower), dtype=torch.float64, device=lower.device)
         half = torch.linalg.solve_triangular(lower, identity, upper=False, unitriangular=True)

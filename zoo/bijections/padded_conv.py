@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.bijections.base import Bijection
-from zoo.bijections.cache import WeightCache, in_graph
+from zoo.bijections.cache import CachedBijection, WeightCache, in_graph
 from zoo.bijections.scale import bounded
 from zoo.bijections.stability import Stability
 from zoo.bijections.triangular import lower_triangular
@@ -20,7 +19,6 @@ from zoo.solvers import (
     Operator,
     Shape,
     Size,
-    Solver,
     choose,
     impulse_response,
     prepare,
@@ -33,7 +31,7 @@ Diagonal = Literal["free", "unit"]
 BOUND = 3.0
 
 
-class CornerConv(Bijection):
+class CornerConv(CachedBijection):
     """Padded convolutions of equal groups of channels, one group for each given corner.
 
     A group's output pixel is a linear function of the pixels between it and the corner, at
@@ -82,8 +80,7 @@ class CornerConv(Bijection):
         free = diagonal == "free"
         self.raw_log_diagonal = nn.Parameter(torch.zeros(groups, n)) if free else None
         self.bias = nn.Parameter(torch.zeros(channels, 1, 1)) if bias else None
-        self._solvers: WeightCache[Solver] = WeightCache()
-        self._kernels: WeightCache[Tensor] = WeightCache()
+        self._solvers = WeightCache()
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if self.invert:
@@ -153,19 +150,17 @@ class CornerConv(Bijection):
         channels, size = self.taps.shape[1], (y.shape[2], y.shape[3])
         shape = Shape(channels, self.kernel_size, self.corners, size, len(y), y.device.type)
         key = (size, y.dtype, choose(self.method, shape))
-        weights = tuple(self.parameters())
-        return self._solvers.get(key, weights, lambda: prepare(self.operator(), *key)).solve(y)
+        solver = self.cached(key, lambda: prepare(self.operator(), *key), self._solvers)
+        return solver.solve(y)
 
     def _map_kernel(self, dtype: torch.dtype) -> Tensor:
-        def compute() -> Tensor:
-            return _map_kernel(self.kernel(dtype), self.corners)
-
-        return self._kernels.get(dtype, tuple(self.parameters()), compute)
+        return self.cached(dtype, lambda: _map_kernel(self.kernel(dtype), self.corners))
 
     def _log_det(self, x: Tensor) -> Tensor:
         if self.raw_log_diagonal is None:
             return x.new_zeros(len(x))
-        return (self.log_diagonal(x.dtype).sum() * (x.shape[2] * x.shape[3])).expand(len(x))
+        total = self.cached(("log_det", x.dtype), lambda: self.log_diagonal(x.dtype).sum())
+        return (total * (x.shape[2] * x.shape[3])).expand(len(x))
 
 
 class PaddedConv2d(CornerConv):

@@ -40,9 +40,7 @@ class DenseSolver:
     def solve(self, y: Tensor) -> Tensor:
         """Map y (B, G * C, H, W) to x, laid out channels last."""
         rows = y.reshape(len(y), len(self.inverse), -1).transpose(0, 1)  # (G, B, n)
-        x = rows @ self.inverse
+        x = torch.bmm(rows, self.inverse)
         if self.shift is not None:
             x += self.shift
-        out = torch.empty_like(y, memory_format=torch.channels_last)
-        maps = out.unflatten(1, (len(x), -1))  # (B, G, C, H, W)
-        return out.copy_(x.transpose(0, 1).reshape(maps.shape).flatten(1, 2))
+        return x.transpose(0, 1).reshape(y.shape).contiguous(memory_format=torch.channels_last)
