@@ -170,16 +170,17 @@ def fit(cases: list[list[Row]]) -> Work:
     """Costs for `zoo.solvers.choice` that explain the measured calibration cases best.
 
     Least squares of relative errors, so that short solves count as much as long ones, over plans
-    that take up to three times as long as the best: the others are never in question.
+    that take up to three times as long as the best, with weights by how near to it they are.
     """
-    works, times = [], []
+    works, weights = [], []
     for rows in cases:
         measured = {row.method: row.inverse_ms for row in rows}
         if rows[0].case.calibration:
+            best = min(measured.values())
             for plan in candidates(rows[0].case.shape):
-                if (time := measured[_name(plan)]) <= 3 * min(measured.values()):
-                    works.append(work(plan, rows[0].case.shape))
-                    times.append(1000 * time)
-    a, b = np.array(works), np.array(times)
-    solution, _ = nnls(a / b[:, None], np.ones_like(b))
+                if (time := measured[_name(plan)]) <= 3 * best:
+                    works.append(np.array(work(plan, rows[0].case.shape)) / (1000 * time))
+                    weights.append(best / time)
+    b = np.array(weights)
+    solution, _ = nnls(np.array(works) * b[:, None], b)
     return Work(*solution.tolist())

@@ -36,7 +36,7 @@ class Work(NamedTuple):
         narrow: The same over the columns of the matrices: narrow ones are slower.
         reads: Thousands of numbers in all matrices that are read, which counts for small batches.
         copies: Thousands of numbers brought into another order, and back.
-        transposes: The same, where channels and columns change places.
+        transposes: The same, where channels come before columns.
         flips: The same, where groups are flipped.
         spectra: Thousands of multiplications of spectra.
     """
@@ -55,15 +55,15 @@ class Work(NamedTuple):
 # Fitted by `flowzoo benchmark inverse` to the shapes that it marks as calibration, on 2 threads.
 COSTS = {
     "cpu": Work(
-        steps=28.7,
-        calls=4.06,
-        products=0.0103,
-        narrow=0.148,
-        reads=0.174,
-        copies=1.17,
-        transposes=6.37,
-        flips=15.2,
-        spectra=2.38,
+        steps=17.4,
+        calls=8.73,
+        products=0.0146,
+        narrow=0.193,
+        reads=0.201,
+        copies=3.34,
+        transposes=3.94,
+        flips=18.5,
+        spectra=5.38,
     ),
     # No GPU was at hand: a guess, by which launches dominate.
     "gpu": Work(
@@ -155,13 +155,13 @@ def work(plan: Plan, shape: Shape) -> Work:
     """What a plan consists of."""
     maps = shape.batch * len(shape.corners)
     numbers = maps * shape.channels * shape.size[0] * shape.size[1] / 1000
-    flipped = plan.method in ("blocked", "fourier") and shape.corners != ("top_left",)
-    kind = "flips" if flipped else "transposes" if plan.method == "row_scan" else "copies"
-    small = OPERATIONS[plan.method] + flipped * 4 * len(shape.corners)
+    kind = _kind(plan, shape)
+    small = OPERATIONS[plan.method] + (kind == "flips") * 4 * len(shape.corners)
+    moved = {kind: numbers} if kind else {}
     if plan.method == "fourier":
         points = 4 * shape.size[0] * shape.size[1]
         spectra = maps * shape.channels**2 * points / 1000
-        return Work(steps=small, calls=1, spectra=spectra, **{kind: numbers})
+        return Work(steps=small, calls=1, spectra=spectra, **moved)
     count = {"blocked": _blocked, "row_scan": _row_scan, "dense": _dense}[plan.method]
     steps, products, reads, columns = count(plan, shape)
     return Work(
@@ -170,8 +170,15 @@ def work(plan: Plan, shape: Shape) -> Work:
         products=products * maps / 1000,
         narrow=products * maps / 1000 / columns,
         reads=reads * len(shape.corners) / 1000,
-        **{kind: numbers},
+        **moved,
     )
+
+
+def _kind(plan: Plan, shape: Shape) -> str | None:
+    """How a plan brings numbers into another order: one of the kinds of `Work`."""
+    if plan.method in ("row_scan", "dense"):
+        return "transposes" if len(shape.corners) > 1 else None
+    return "copies" if shape.corners == ("top_left",) else "flips"
 
 
 # Of a solve outside of its loop.

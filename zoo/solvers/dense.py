@@ -1,17 +1,21 @@
 """Multiply by the inverse of the whole operator."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from zoo.solvers.operator import Operator, Size
+from zoo.solvers.operator import Operator, Size, product, spread
 from zoo.solvers.row_scan import RowSolver
 
 
 @dataclass(frozen=True)
 class DenseSolver:
     """Inverts in one matrix product; for small maps, its matrices have (C * H * W)^2 numbers.
+
+    The numbers of a map come in the order of pixels, then channels, if there is one group: maps
+    laid out channels last are solved without a copy. Else channels come first.
 
     Attributes:
         inverse: (G, n, n), transposed inverse of the operator of a group; n = C * H * W.
@@ -26,21 +30,30 @@ class DenseSolver:
         """Invert the unit maps, in float64."""
         groups, channels = operator.kernel.shape[:2]
         n = channels * size[0] * size[1]
-        unit = torch.eye(n, dtype=torch.float64, device=operator.kernel.device)
-        maps = unit.view(n, channels, *size).repeat(1, groups, 1, 1)
         linear = Operator(operator.kernel, operator.corners)
+        unit = torch.eye(n, dtype=torch.float64, device=operator.kernel.device)
+        maps = _maps(unit.expand(groups, n, n), (n, groups * channels, *size))
         solved = RowSolver.prepare(linear, size, torch.float64).solve(maps)
-        inverse = solved.reshape(n, groups, n).transpose(0, 1)
-        shift = None
-        if operator.bias is not None:
-            bias = operator.bias.view(groups, channels).repeat_interleave(size[0] * size[1], 1)
-            shift = -(bias[:, None] @ inverse).to(dtype)
+        inverse = _vectors(solved, groups)
+        bias = spread(operator.bias, groups, size[0] * size[1])
+        shift = None if bias is None else -(bias @ inverse).to(dtype)
         return cls(inverse.to(dtype).contiguous(), shift)
 
     def solve(self, y: Tensor) -> Tensor:
         """Map y (B, G * C, H, W) to x, laid out channels last."""
-        rows = y.reshape(len(y), len(self.inverse), -1).transpose(0, 1)  # (G, B, n)
-        x = torch.bmm(rows, self.inverse)
-        if self.shift is not None:
-            x += self.shift
-        return x.transpose(0, 1).reshape(y.shape).contiguous(memory_format=torch.channels_last)
+        vectors = _vectors(y, len(self.inverse))
+        return _maps(product(vectors, self.inverse, self.shift), y.shape)
+
+
+def _vectors(y: Tensor, groups: int) -> Tensor:
+    """Maps (B, G * C, H, W) as (G, B, n)."""
+    pixels = y.permute(0, 2, 3, 1) if groups == 1 else y
+    return pixels.reshape(len(y), groups, -1).transpose(0, 1)
+
+
+def _maps(x: Tensor, shape: Sequence[int]) -> Tensor:
+    """Inverse of `_vectors`, laid out channels last."""
+    batch, channels, height, width = shape
+    if len(x) == 1:
+        return x.view(batch, height, width, channels).permute(0, 3, 1, 2)
+    return x.transpose(0, 1).reshape(shape).contiguous(memory_format=torch.channels_last)

@@ -90,6 +90,26 @@ def ungroup(x: Tensor, corners: tuple[Corner, ...]) -> Tensor:
     return torch.cat([part.flip(flips(corner)) for part, corner in groups], dim=1)
 
 
+def spread(bias: Tensor | None, groups: int, positions: int) -> Tensor | None:
+    """A bias (G * C,) as one number each of (G, 1, positions * C), channels last for one group."""
+    if bias is None:
+        return None
+    numbers = bias.view(groups, 1, -1).repeat(1, positions, 1)
+    return (numbers if groups == 1 else numbers.transpose(1, 2)).reshape(groups, 1, -1)
+
+
+def product(a: Tensor, b: Tensor, shift: Tensor | None) -> Tensor:
+    """The sum a @ b + shift of (G, m, k), (G, k, n) and (G, 1, n)."""
+    if len(a) == 1:  # plain matrices take a third less time
+        return (a[0] @ b[0] if shift is None else torch.addmm(shift[0], a[0], b[0]))[None]
+    return torch.bmm(a, b) if shift is None else torch.baddbmm(shift, a, b)
+
+
+def add_product(out: Tensor, a: Tensor, b: Tensor) -> None:
+    """Add a @ b to out, of matrices or of batches of them."""
+    (out.addmm_ if out.dim() == 2 else out.baddbmm_)(a, b)
+
+
 def tile_kernel(kernel: Tensor, size: Size, tile: Size) -> Tensor:
     """The kernel between tiles of bh x bw pixels, which is that of a padded convolution again.
 

@@ -7,7 +7,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.solvers.operator import Corner, Operator, Size, group, inverses, tile_kernel, ungroup
+from zoo.solvers.operator import (
+    Corner,
+    Operator,
+    Size,
+    add_product,
+    group,
+    inverses,
+    tile_kernel,
+    ungroup,
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,7 @@ class TileSolver:
             tiles = grid.diagonal(x, index, grid.n)
             for row, window in windows:
                 past = grid.diagonal(x, index, window.shape[-2], row, self.reach)
-                (tiles.addmm_ if x.dim() == 2 else tiles.baddbmm_)(past, window)
+                add_product(tiles, past, window)
 
 
 @dataclass(frozen=True)
