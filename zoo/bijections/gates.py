@@ -6,6 +6,7 @@ To be penalised by gamma(y), an activation must come from a map y = f(x) whose l
 """
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -73,12 +74,10 @@ class SLogGate(Gate):
     """
 
     def squash(self, x: Tensor, parameter: Tensor) -> Tensor:
-        right, left = _sides(x)
-        return ((parameter * right).log1p() - (parameter * left).log1p()) / parameter
+        return x * _over(torch.log1p, parameter * x.abs())
 
     def stretch(self, y: Tensor, parameter: Tensor) -> Tensor:
-        right, left = _sides(y)
-        return ((parameter * right).expm1() - (parameter * left).expm1()) / parameter
+        return y * _over(torch.expm1, parameter * y.abs())
 
     def regulariser(self, y: Tensor, parameter: Tensor) -> Tensor:
         return parameter * y.abs()
@@ -124,9 +123,10 @@ class LeakyReLUGate(Gate):
 GATES: dict[str, type[Gate]] = {"slog": SLogGate, "asinh": AsinhGate, "leaky_relu": LeakyReLUGate}
 
 
-def _sides(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Positive and negative part of x, such that exactly one has slope 1 at 0.
+def _over(function: Callable[[Tensor], Tensor], u: Tensor) -> Tensor:
+    """function(u) / u of u >= 0, which is 1 at 0.
 
-    sign(x) * f(|x|) would have slope 0 there.
+    Times x it is function(|x|) with the sign of x, and with slope 1 at 0, where sign(x) has 0.
     """
-    return torch.where(x < 0, 0, x), torch.where(x < 0, -x, 0)
+    u = u.clamp_min(torch.finfo(u.dtype).tiny)
+    return function(u) / u
