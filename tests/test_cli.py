@@ -188,6 +188,11 @@ def test_evaluate_measures_and_refreshes_the_card(run, tmp_path) -> None:
     assert evaluation["finite_sample_share"] == 1
     assert evaluation["protocol"]["images"] == 297
     assert evaluation["protocol"]["draws_weighted"] == 2
+    sets = evaluation["likelihood_histogram"]["sets"]
+    assert {name: sum(found["counts"]) for name, found in sets.items()} == {
+        "test split": 297,
+        "constant": 256,
+    }
     assert f"{evaluation['bits_per_dim']:.4f}" in (tmp_path / "square" / "README.md").read_text()
 
 

@@ -223,16 +223,25 @@ def evaluate(
     """Measure bits/dim, exactness and samples on the test split; write eval.json."""
     data = require("zoo.training.data", "train")
     from zoo.evaluation.evaluate import evaluate as run
+    from zoo.evaluation.outliers import OTHERS, compared_sets
 
     folder = folder_of(name)
     flow, dataset = load(name), _dataset(name, folder)
     images = data.load_images(dataset, data_dir, "test")
-    totals = {"likelihood": len(images), "exactness": len(images), "samples": 1000}
+    others = {other: data.load_images(other, data_dir, "test") for other in OTHERS.get(dataset, ())}
+    compared = compared_sets(images, others)
+    totals = {
+        "histogram": sum(map(len, compared.values())),
+        "likelihood": len(images),
+        "exactness": len(images),
+        "samples": 1000,
+    }
     with Progress(console=console) as bars:
         tasks = {task: bars.add_task(task, total=total) for task, total in totals.items()}
         result = run(
             flow,
             images,
+            compared,
             n_samples=n_samples,
             n_drawn=totals["samples"],
             batch_size=batch_size,
