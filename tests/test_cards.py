@@ -1,37 +1,232 @@
 import json
+import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from huggingface_hub import ModelCard
 
 import zoo
-from zoo.cards import render_card, with_models_table
-from zoo.registry import folder_of
+from tests.test_flow import tiny
+from zoo.architectures import ARCHITECTURES
+from zoo.cards import FIGURES, render_card, write_card
+from zoo.cards.facts import DATASETS, PAPERS
+from zoo.cards.figure_files import read_stamp
+from zoo.cards.levels import levels_of
+from zoo.cards.origin import split_header
+from zoo.cards.overview import README, render_readme
+from zoo.cards.subject import Subject
+from zoo.errors import ConfigError, WeightsError
+from zoo.files import write_json
+from zoo.golden import Golden
+from zoo.registry import MODELS, folder_of
+from zoo.training import data
 
-REPOSITORY = Path(__file__).parents[1]
 PRETRAINED = zoo.list_models(pretrained=True)
+every_model = pytest.mark.parametrize("name", PRETRAINED)
 
 
-@pytest.mark.parametrize("name", PRETRAINED)
+def read_card(name: str) -> str:
+    return (folder_of(name) / "README.md").read_text()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text())
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of a model's folder."""
+    return Path(shutil.copytree(folder_of("finc_mnist"), tmp_path / "finc_mnist"))
+
+
+def change(path: Path, **entries: object) -> None:
+    write_json(path, {**read_json(path), **entries})
+
+
+# Nothing on a card is stale or invented.
+
+
+@every_model
 def test_no_card_is_stale(name: str) -> None:
-    folder = folder_of(name)
-    assert (folder / "README.md").read_text() == render_card(folder)
+    assert read_card(name) == render_card(folder_of(name))
 
 
-@pytest.mark.parametrize("name", PRETRAINED)
-def test_cards_show_what_was_measured(name: str) -> None:
-    folder = folder_of(name)
-    evaluation = json.loads((folder / "eval.json").read_text())
-    card = render_card(folder)
-    assert f"{evaluation['bits_per_dim']:.4f}" in card
-    assert evaluation["sha256"] in card
+@every_model
+def test_every_measured_number_is_in_eval_json(name: str) -> None:
+    evaluation, card = read_json(folder_of(name) / "eval.json"), read_card(name)
+    assert invented(card, evaluation) == []
+    score = f"{evaluation['bits_per_dim']:.4f}"
+    wrong = f"{evaluation['bits_per_dim'] + 1e-4:.4f}"
+    assert invented(card.replace(score, wrong), evaluation) == [wrong]
 
 
-def test_the_readme_s_table_is_generated() -> None:
-    readme = (REPOSITORY / "README.md").read_text()
-    assert readme == with_models_table(readme)
+def invented(card: str, evaluation: dict[str, Any]) -> list[str]:
+    """Numbers in the sections of a card on what was measured that eval.json does not hold."""
+    sections = re.split(r"^## ", card, flags=re.MULTILINE)
+    titles = ("Evaluation", "Exactness and stability", "Limits")
+    text = "".join(section for section in sections if section.startswith(titles))
+    held = list(leaves(evaluation))
+    for word in sorted({leaf for leaf in held if isinstance(leaf, str)}, key=len, reverse=True):
+        text = text.replace(word, "")
+    numbers = [leaf for leaf in held if isinstance(leaf, int | float)]
+    tokens = re.findall(r"(?<![\w.])\d[\d,]*(?:\.\d+)?%?(?!\w)", text)
+    assert len(tokens) > 20
+    return [token for token in tokens if not any(is_rounded(token, x) for x in numbers)]
+
+
+def leaves(document: object) -> Iterator[object]:
+    if isinstance(document, dict | list):
+        for value in document.values() if isinstance(document, dict) else document:
+            yield from leaves(value)
+    else:
+        yield document
+
+
+def is_rounded(token: str, number: float) -> bool:
+    digits = token.replace(",", "").rstrip("%")
+    decimals = len(digits.partition(".")[2])
+    return digits == f"{number * (100 if token.endswith('%') else 1):.{decimals}f}"
+
+
+@every_model
+def test_the_recipe_s_header_tells_the_measured_result(name: str) -> None:
+    score = read_json(folder_of(name) / "eval.json")["bits_per_dim"]
+    header, body = split_header((folder_of(name) / "recipe.yaml").read_text())
+    assert re.findall(r"([\d.]+) bits/dim", header) == [f"{score:.3f}"]
+    assert "#" not in body
+    assert header in read_card(name)
+
+
+@every_model
+def test_the_figures_are_of_these_weights(name: str) -> None:
+    folder, card = folder_of(name), read_card(name)
+    for figure in FIGURES:
+        assert read_stamp(folder / figure)["weights sha256"] == MODELS[name].sha256
+        assert read_stamp(folder / figure) == Subject.read(folder).stamp
+        assert (folder / figure).stat().st_size < 60_000
+        assert f"]({figure})" in card
+
+
+def test_the_readme_s_parts_are_rendered() -> None:
+    assert README.read_text() == render_readme(README.read_text())
 
 
 def test_the_recipe_of_a_card_is_in_the_recipes() -> None:
-    recipes = {path.read_text() for path in (REPOSITORY / "recipes").rglob("*.yaml")}
+    recipes = {path.read_text() for path in (README.parent / "recipes").rglob("*.yaml")}
     for name in PRETRAINED:
         assert (folder_of(name) / "recipe.yaml").read_text() in recipes
+
+
+def test_every_architecture_and_data_set_can_be_cited() -> None:
+    assert set(PAPERS) == set(ARCHITECTURES)
+    assert set(DATASETS) == set(data.DATASETS)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_architecture_is_the_flow_s(architecture: str) -> None:
+    flow = tiny(architecture, size=(8, 16), levels=3, channels=3)
+    levels = levels_of(flow)
+    assert [level.maps for level in levels] == [(12, 4, 8), (24, 2, 4), (48, 1, 2)]
+    assert [level.latents for level in levels] == flow.level_shapes()
+    assert sum(level.parameters for level in levels) == sum(p.numel() for p in flow.parameters())
+    layers = sum(2 + level.steps * len(level.step) for level in levels)
+    assert layers == sum(1 for _ in flow.named_bijections()) - 1, "but for the preprocessing"
+    assert "".join(levels[0].step).endswith("Coupling")
+
+
+# Others can read and use it.
+
+
+@every_model
+def test_the_hub_s_client_reads_the_front_matter(name: str) -> None:
+    card = ModelCard.load(folder_of(name) / "README.md")
+    evaluation = read_json(folder_of(name) / "eval.json")
+    assert card.data.license == "apache-2.0"
+    assert card.data.library_name == "flowzoo"
+    assert card.data.pipeline_tag == "unconditional-image-generation"
+    assert card.data.datasets == ["ylecun/mnist"]
+    assert card.data.model_name == name
+    results = card.data.eval_results
+    assert {result.metric_type: result.metric_value for result in results} == {
+        metric: evaluation[metric]
+        for metric in ("bits_per_dim", "exact_share", "finite_sample_share")
+    }
+    assert {(result.dataset_name, result.dataset_split) for result in results} == {
+        ("MNIST", "test")
+    }
+
+
+def test_the_usage_lines_run(run, copy, tmp_path, monkeypatch) -> None:
+    card = (copy / "README.md").read_text()
+    python, hub = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
+    images = Golden.load(copy).images[:2]
+    names: dict[str, Any] = {"images": images}
+    exec(python, names)
+    clone = f'"{README.parent}", "finc_mnist", source="local"'
+    exec(hub.replace('"OWNER/flowzoo", "finc_mnist"', clone), names)
+    assert torch.equal(names["flow"].decode(names["z"]), images)
+    shutil.copy(copy / "samples.png", tmp_path / "image.png")
+    monkeypatch.chdir(tmp_path)
+    for line in re.search(r"```sh\n(.*?)```", card, re.DOTALL)[1].splitlines():
+        assert run(*line.split()[1:])[0] == 0
+
+
+# A user's own model.
+
+
+def test_a_fine_tuned_model_names_its_parent_and_where_it_will_be(copy: Path) -> None:
+    parent = {"name": "cinc_mnist", "sha256": "d113e6"}
+    change(copy / "config.json", name="my_digits", parent=parent)
+    card = render_card(copy)
+    assert "Fine-tuned from `cinc_mnist`, whose weights have sha256 `d113e6`." in card
+    assert 'zoo.load("hf-hub:OWNER/my_digits")' in card
+    assert "license:" not in card, "it is the user's to choose"
+    assert "78 min" not in card, "the recipe's header is of another run"
+    assert "Provenance" not in read_card("finc_mnist")
+
+
+def test_figures_of_another_evaluation_are_not_shown(copy: Path) -> None:
+    histogram = read_json(copy / "eval.json")["likelihood_histogram"]
+    change(copy / "eval.json", likelihood_histogram={**histogram, "edges": []})
+    card = render_card(copy)
+    assert not any(f"]({figure})" in card for figure in FIGURES)
+
+
+def test_a_damaged_figure_is_not_shown(copy: Path) -> None:
+    (copy / "samples.png").write_bytes(b"no picture")
+    card = render_card(copy)
+    assert [figure for figure in FIGURES if f"]({figure})" not in card] == ["samples.png"]
+
+
+def test_a_model_without_an_evaluation_says_so(copy: Path) -> None:
+    (copy / "eval.json").unlink()
+    write_card(copy)
+    card = ModelCard.load(copy / "README.md")
+    assert card.data.eval_results is None
+    assert "Not evaluated yet." in card.text
+
+
+@pytest.mark.parametrize(
+    ("file", "entries", "error", "message"),
+    [
+        ("eval.json", {"sha256": "0"}, WeightsError, "is of other weights .* flowzoo evaluate"),
+        ("eval.json", {"protocol": {}}, ConfigError, "lacks what a card shows .*'draws"),
+        ("config.json", {"parent": "finc_mnist"}, ConfigError, "lacks what a card shows"),
+        ("config.json", {"dataset": None}, ConfigError, "lacks a name or a dataset"),
+        ("config.json", {"sha256": "0"}, WeightsError, "not hold the announced weights"),
+    ],
+)
+def test_a_card_of_wrong_files_is_refused(copy, file, entries, error, message) -> None:
+    change(copy / file, **entries)
+    with pytest.raises(error, match=message):
+        render_card(copy)
+
+
+def test_a_damaged_evaluation_is_refused(copy: Path) -> None:
+    (copy / "eval.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"eval.json cannot be read.*flowzoo evaluate"):
+        render_card(copy)

@@ -7,7 +7,10 @@ import pytest
 from PIL import Image
 
 from tests.test_flow import tiny
+from zoo.cards import FIGURES
+from zoo.cards.overview import README
 from zoo.cli import _distinct
+from zoo.golden import make_golden
 from zoo.latents import LatentFile
 from zoo.weights import save_folder
 
@@ -143,6 +146,7 @@ def test_latents_of_another_model_are_refused(run, model, tmp_path) -> None:
             ["evaluate", "local-dir:nowhere", "--data-dir", "."],
             "nowhere; it is not a model's folder",
         ),
+        (["card", "local-dir:nowhere"], "nowhere; it is not a model's folder"),
     ],
 )
 def test_errors_are_one_line_and_exit_code_2(run, model, arguments, message) -> None:
@@ -178,22 +182,33 @@ def test_ls_and_info(run, model) -> None:
     assert run("--version")[0] == 0
 
 
-def test_evaluate_measures_and_refreshes_the_card(run, tmp_path) -> None:
-    about = {"name": "tiny", "dataset": "digits"}
-    save_folder(tiny("finc", size=(8, 8)), tmp_path / "square", about)
-    source = f"local-dir:{tmp_path / 'square'}"
+def test_evaluate_measures_and_card_shows_it(run, tmp_path) -> None:
+    flow, folder = tiny("finc", size=(8, 8)), tmp_path / "square"
+    save_folder(flow, folder, {"name": "tiny", "dataset": "digits"})
+    make_golden(flow).save(folder)
+    source = f"local-dir:{folder}"
     assert run("evaluate", source, "--data-dir", tmp_path, "--n-samples", 2)[0] == 0
-    evaluation = json.loads((tmp_path / "square" / "eval.json").read_text())
+    evaluation = json.loads((folder / "eval.json").read_text())
     assert evaluation["exact_share"] == 1
     assert evaluation["finite_sample_share"] == 1
     assert evaluation["protocol"]["images"] == 297
     assert evaluation["protocol"]["draws_weighted"] == 2
-    assert f"{evaluation['bits_per_dim']:.4f}" in (tmp_path / "square" / "README.md").read_text()
+    sets = evaluation["likelihood_histogram"]["sets"]
+    assert {name: sum(found["counts"]) for name, found in sets.items()} == {
+        "test split": 297,
+        "constant": 256,
+    }
+    readme = README.read_text()
+    assert run("card", source)[0] == 0
+    card = (folder / "README.md").read_text()
+    assert f"{evaluation['bits_per_dim']:.4f}" in card
+    assert all(f"({figure})" in card and read(folder / figure).std() > 5 for figure in FIGURES)
+    assert README.read_text() == readme
 
 
 def test_demo_does_the_main_job(run, tmp_path) -> None:
     code, out, _ = run("demo", "-o", tmp_path / "demo")
     assert code == 0
     assert "24 of 24" in out
-    for name in ("samples.png", "reconstructions.png", "interpolation.png"):
+    for name in ("samples.png", "reconstructions.png", "interpolation.png", "resampling.png"):
         assert read(tmp_path / "demo" / name).std() > 10

@@ -7,6 +7,7 @@ import torch
 
 import zoo
 from zoo.architectures import ARCHITECTURES
+from zoo.cards import FIGURES
 from zoo.errors import UnknownModelError, WeightsError
 from zoo.exactness import hard_images
 from zoo.golden import Golden, density
@@ -74,6 +75,7 @@ def test_published_weights_are_what_they_claim(name: str) -> None:
     config = read_config(folder)
     flow = zoo.load(name)
     assert config["sha256"] == model.sha256 == content_hash(flow.state_dict())
+    assert f"`{model.sha256}`" in (folder / "README.md").read_text()
     assert config["name"] == name
     assert config["dataset"] == model.dataset
     assert flow.config == ARCHITECTURES[model.architecture].presets[model.preset]
@@ -84,6 +86,7 @@ def test_published_weights_are_what_they_claim(name: str) -> None:
         "golden.safetensors",
         "model.safetensors",
         "recipe.yaml",
+        *FIGURES,
     }
     assert sum(path.stat().st_size for path in folder.iterdir()) < 4 * 2**20
 

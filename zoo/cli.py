@@ -16,15 +16,15 @@ from torch import Tensor
 
 from zoo import __version__
 from zoo.architectures import config_to_json
-from zoo.cards import EVALUATION, read_evaluation, write_card
-from zoo.errors import ConfigError, FlowzooError
+from zoo.errors import FlowzooError
 from zoo.evaluation.commands import benchmark
+from zoo.evaluation.record import EVALUATION, read_evaluation, read_named_config
 from zoo.extras import require
 from zoo.files import write_json
 from zoo.latents import LatentFile
 from zoo.pictures import Fit, read_image, write_grid, write_image
 from zoo.registry import LOCAL, MODELS, folder_of, list_models, load
-from zoo.weights import content_hash, read_config
+from zoo.weights import content_hash
 
 app = typer.Typer(
     name="flowzoo",
@@ -223,16 +223,25 @@ def evaluate(
     """Measure bits/dim, exactness and samples on the test split; write eval.json."""
     data = require("zoo.training.data", "train")
     from zoo.evaluation.evaluate import evaluate as run
+    from zoo.evaluation.outliers import OTHERS, compared_sets
 
     folder = folder_of(name)
-    flow, dataset = load(name), _dataset(name, folder)
+    flow, dataset = load(name), read_named_config(folder)["dataset"]
     images = data.load_images(dataset, data_dir, "test")
-    totals = {"likelihood": len(images), "exactness": len(images), "samples": 1000}
+    others = {other: data.load_images(other, data_dir, "test") for other in OTHERS.get(dataset, ())}
+    compared = compared_sets(images, others)
+    totals = {
+        "histogram": sum(map(len, compared.values())),
+        "likelihood": len(images),
+        "exactness": len(images),
+        "samples": 1000,
+    }
     with Progress(console=console) as bars:
         tasks = {task: bars.add_task(task, total=total) for task, total in totals.items()}
         result = run(
             flow,
             images,
+            compared,
             n_samples=n_samples,
             n_drawn=totals["samples"],
             batch_size=batch_size,
@@ -243,10 +252,29 @@ def evaluate(
     document = {**identity, **result}
     path = output or folder / EVALUATION
     write_json(path, document)
-    if output is None:
-        write_card(folder)
     console.print_json(data=document)
-    console.print(f"written: {path}")
+    hint = f" Render the card: flowzoo card {name}" if output is None else ""
+    console.print(f"{path} written.{hint}", soft_wrap=True)
+
+
+@app.command()
+def card(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help=f"{MODEL_HELP} Default: all with weights."),
+    ] = None,
+) -> None:
+    """Draw the figures of models and render their cards, README.md, from eval.json."""
+    draw_figures = require("zoo.cards.figures", "train").draw_figures
+    from zoo.cards import write_card
+    from zoo.cards.overview import refresh_readme
+
+    for name in names or list_models(pretrained=True):
+        folder = folder_of(name)
+        draw_figures(folder)
+        write_card(folder)
+        console.print(f"{folder}/README.md and its figures written", soft_wrap=True)
+    refresh_readme()
 
 
 @app.command(
@@ -329,13 +357,6 @@ def _fit(resize: bool, pad: bool, original_size: bool) -> Fit:
     if resize + pad + original_size > 1:
         raise typer.BadParameter("choose one of --resize, --pad and --original-size.")
     return "pad" if pad else "original" if original_size else "resize"
-
-
-def _dataset(name: str, folder: Path) -> str:
-    config = read_config(folder)
-    if not isinstance(config.get("name"), str) or not isinstance(config.get("dataset"), str):
-        raise ConfigError(f"config.json of {name} lacks a name or a dataset to evaluate it on.")
-    return str(config["dataset"])
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from zoo.gallery import gallery
 from zoo.golden import Golden
 from zoo.pictures import write_grid
 from zoo.registry import folder_of, load
@@ -29,7 +30,6 @@ def demo(name: str, folder: Path, console: Console) -> int:
     same = (back == golden.images).flatten(1).all(1)
     natural = golden.images[: golden.natural or count]
     generator = torch.Generator().manual_seed(0)
-    samples = flow.sample(64, temperature=0.8, generator=generator)
     with torch.no_grad():
         bits = flow.bits_per_dim(natural, generator=generator).mean()
 
@@ -44,11 +44,8 @@ def demo(name: str, folder: Path, console: Console) -> int:
     table.add_row("decode", f"{1000 * (decoded - encoded) / count:.1f} ms/image")
     console.print(table)
 
-    pairs = torch.stack([golden.images, back], dim=1).flatten(0, 1)
-    half = len(natural) // 2
-    paths = flow.interpolate(natural[:half], natural[half : 2 * half], steps=10)
-    write_grid(samples, folder / "samples.png", columns=8)
-    write_grid(pairs, folder / "reconstructions.png", columns=8)
-    write_grid(paths.flatten(0, 1), folder / "interpolation.png", columns=10)
-    console.print(f"samples.png, reconstructions.png, interpolation.png written to {folder}/")
+    grids = gallery(flow, golden)
+    for file, (images, columns) in grids.items():
+        write_grid(images, folder / file, columns)
+    console.print(f"{', '.join(grids)} written to {folder}/")
     return int((~same).sum())

@@ -84,27 +84,36 @@ def read_image(path: Path, flow: Flow, fit: Fit) -> tuple[Tensor, Fitted]:
     return image.contiguous(), Fitted(path.stem, original, size, offset, description)
 
 
+def to_picture(image: Tensor) -> Image.Image:
+    """A uint8 (C, H, W) image as Pillow's."""
+    return Image.fromarray(image.cpu().permute(1, 2, 0).squeeze(2).numpy())
+
+
 def write_image(image: Tensor, path: Path) -> None:
     """Write a uint8 (C, H, W) image; the ending chooses the format, PNG is lossless."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    planes = image.cpu().permute(1, 2, 0).squeeze(2).numpy()
     try:
-        Image.fromarray(planes).save(path)
+        to_picture(image).save(path)
     except (ValueError, OSError) as error:
         raise ImageError(
             f"{path} cannot be written: {error}. Use an ending such as .png."
         ) from error
 
 
-def write_grid(images: Tensor, path: Path, columns: int, scale: int = 2, gap: int = 1) -> None:
-    """Write uint8 (N, C, H, W) images as one picture of rows of `columns`, enlarged."""
+def grid(images: Tensor, columns: int, scale: int = 2, gap: int = 1) -> Tensor:
+    """uint8 (N, C, H, W) images as one picture (C, H', W') of rows of `columns`, enlarged."""
     images = images.cpu()
     missing = -len(images) % columns
     images = torch.cat([images, images.new_zeros(missing, *images.shape[1:])])
     images = images.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
     images = F.pad(images, (gap, gap, gap, gap), value=96)
     rows = [torch.cat(list(row), dim=2) for row in images.split(columns)]
-    write_image(torch.cat(rows, dim=1), path)
+    return torch.cat(rows, dim=1)
+
+
+def write_grid(images: Tensor, path: Path, columns: int) -> None:
+    """Write uint8 (N, C, H, W) images as one picture of rows of `columns`."""
+    write_image(grid(images, columns), path)
 
 
 def _open(path: Path, mode: str) -> tuple[Image.Image, str]:

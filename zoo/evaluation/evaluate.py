@@ -2,30 +2,26 @@
 
 import dataclasses
 import math
-import platform
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from importlib import metadata
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from zoo import __version__
 from zoo.errors import NotInvertibleError
+from zoo.evaluation.batches import Progress, batches
+from zoo.evaluation.outliers import likelihood_histogram
+from zoo.evaluation.versions import versions
 from zoo.exactness import LayerCertificate, round_trip_error
 from zoo.flow import Flow
-
-PACKAGES = ("torch", "safetensors", "numpy")
-Progress = Callable[[str, int], None]
 
 
 @torch.no_grad()
 def evaluate(
     flow: Flow,
     images: Tensor,
+    compared: Mapping[str, Tensor],
     *,
     n_samples: int = 8,
     n_drawn: int = 1000,
@@ -38,6 +34,7 @@ def evaluate(
     Args:
         flow: In eval mode.
         images: The whole test split, uint8 (N, C, H, W).
+        compared: Sets of the histogram, of `zoo.evaluation.outliers.compared_sets`.
         n_samples: Dequantization draws of the importance-weighted bits/dim.
         n_drawn: Number of samples drawn at temperature 1 to count the finite ones.
         batch_size: Images at a time.
@@ -47,6 +44,9 @@ def evaluate(
     Returns:
         JSON types only.
     """
+    histogram = likelihood_histogram(
+        flow, compared, batch_size=batch_size, seed=seed, progress=progress
+    )
     single, weighted = _bits_per_dim(flow, images, n_samples, batch_size, seed, progress)
     exact, float64, encode_s, decode_s = _exactness(flow, images, batch_size, progress)
     finite, sample_s = _finite_samples(flow, n_drawn, batch_size, seed, progress)
@@ -61,6 +61,7 @@ def evaluate(
         "round_trip_grey_levels": certificate.round_trip,
         "certificate": [_layer(layer) for layer in certificate.layers],
         "finite_sample_share": finite / n_drawn,
+        "likelihood_histogram": histogram,
         "parameters": sum(parameter.numel() for parameter in flow.parameters()),
         "milliseconds_per_image": {
             "encode": 1000 * encode_s / len(images),
@@ -81,44 +82,13 @@ def evaluate(
     }
 
 
-def versions(flow: Flow) -> dict[str, Any]:
-    """What the numbers were measured with."""
-    return {
-        "flowzoo": __version__,
-        "commit": _commit(),
-        "python": platform.python_version(),
-        **{name: metadata.version(name) for name in PACKAGES},
-        "device": flow.device.type,
-        "processor": platform.machine(),
-        "threads": torch.get_num_threads(),
-    }
-
-
-def _commit() -> str | None:
-    """The commit of the clone that runs, with -dirty if it was changed; None outside of one."""
-    clone = Path(__file__).parents[2]
-    if not (clone / ".git").exists():
-        return None
-    command = ["git", "-C", str(clone), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def _batches(images: Tensor, size: int, task: str, progress: Progress) -> Iterator[Tensor]:
-    for batch in images.split(size):
-        yield batch
-        progress(task, len(batch))
-
-
 def _bits_per_dim(
     flow: Flow, images: Tensor, n_samples: int, batch_size: int, seed: int, progress: Progress
 ) -> tuple[Tensor, Tensor]:
     """Bits/dim of each image (N,), from one draw and from the weighted bound with n_samples."""
     generator = torch.Generator(flow.device).manual_seed(seed)
     single, weighted = [], []
-    for batch in _batches(images, batch_size, "likelihood", progress):
+    for batch in batches(images, batch_size, "likelihood", progress):
         draws = [
             flow.log_prob(batch.to(flow.device), generator=generator).cpu()
             for _ in range(n_samples)
@@ -134,7 +104,7 @@ def _exactness(
 ) -> tuple[int, int, float, float]:
     """Number of images that come back and that needed float64; seconds to encode and decode."""
     exact, float64, encode_s, decode_s = 0, 0, 0.0, 0.0
-    for batch in _batches(images, batch_size, "exactness", progress):
+    for batch in batches(images, batch_size, "exactness", progress):
         batch = batch.to(flow.device)
         start = time.perf_counter()
         try:
@@ -159,7 +129,7 @@ def _finite_samples(
     generator = torch.Generator(flow.device).manual_seed(seed)
     dimensions = flow.config.channels * math.prod(flow.config.size)
     finite, seconds = 0, 0.0
-    for batch in _batches(torch.empty(count, dimensions), batch_size, "samples", progress):
+    for batch in batches(torch.empty(count, dimensions), batch_size, "samples", progress):
         z = torch.randn(batch.shape, generator=generator, dtype=flow.dtype, device=flow.device)
         start = time.perf_counter()
         finite += int(flow.finite(*flow.inverse(z)).sum())

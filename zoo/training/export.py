@@ -6,16 +6,17 @@ from typing import Any
 import torch
 
 from zoo.architectures import build, config_from_json
-from zoo.cards import EVALUATION, write_card
+from zoo.cards import CARD, FIGURES
+from zoo.cards.facts import dataset_of
+from zoo.cards.subject import RECIPE
 from zoo.errors import WeightsError
+from zoo.evaluation.record import EVALUATION
 from zoo.files import write_atomically
 from zoo.flow import Flow
 from zoo.golden import make_golden
 from zoo.training.data import load_images
 from zoo.weights import save_folder
 
-# Data sets whose images may be redistributed, with their licence on the card.
-FREE_DATASETS = ("mnist", "fashion_mnist", "digits")
 GOLDEN_IMAGES = 16
 
 
@@ -44,7 +45,9 @@ def export(
     recipe: Path | None = None,
     data_dir: Path | None = None,
 ) -> Path:
-    """Write config.json, model.safetensors, golden.safetensors, recipe.yaml and README.md.
+    """Write config.json, model.safetensors, golden.safetensors and recipe.yaml.
+
+    A card, figures and an evaluation of weights that were there before are removed.
 
     Args:
         checkpoint: File of `flowzoo train`.
@@ -62,15 +65,15 @@ def export(
     name = name or f"{saved['flow_config']['architecture']}_{dataset}"
     folder = parent / name
     natural = None
-    if data_dir is not None and dataset in FREE_DATASETS:
+    if data_dir is not None and dataset_of(dataset).licence:
         natural = load_images(dataset, data_dir, "test")[:GOLDEN_IMAGES]
     about = {"name": name, "dataset": dataset, "step": saved["global_step"]}
     text = recipe.read_text() if recipe else saved.get("recipe")
     if not text:
         raise WeightsError(f"{checkpoint} holds no recipe. Name it with --recipe.")
-    (folder / EVALUATION).unlink(missing_ok=True)  # it was of the weights before
+    for file in (EVALUATION, CARD, *FIGURES):
+        (folder / file).unlink(missing_ok=True)  # it was of the weights before
     save_folder(flow, folder, about)
     make_golden(flow, natural).save(folder)
-    write_atomically(folder / "recipe.yaml", text.encode())
-    write_card(folder)
+    write_atomically(folder / RECIPE, text.encode())
     return folder

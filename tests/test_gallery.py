@@ -1,0 +1,48 @@
+import torch
+from torch.testing import assert_close
+
+from tests.test_flow import noise, tiny
+from zoo.gallery import DRAWS, TEMPERATURE, gallery, resampling
+from zoo.golden import make_golden
+
+
+def test_the_pictures_are_the_same_for_the_same_weights() -> None:
+    flow = tiny()
+    golden = make_golden(flow, noise(4))
+    first, second = gallery(flow, golden), gallery(flow, golden)
+    assert list(first) == [
+        "samples.png",
+        "reconstructions.png",
+        "interpolation.png",
+        "resampling.png",
+    ]
+    for name, grid in first.items():
+        assert torch.equal(grid.images, second[name].images)
+        assert len(grid.images) % grid.columns == 0
+
+
+def test_a_reconstruction_is_the_image_and_its_difference_is_zero() -> None:
+    flow = tiny()
+    golden = make_golden(flow, noise(4))
+    triples = gallery(flow, golden)["reconstructions.png"].images.unflatten(0, (-1, 3))
+    assert torch.equal(triples[:, 0], golden.images)
+    assert torch.equal(triples[:, 1], golden.images)
+    assert not triples[:, 2].any()
+
+
+def test_resampling_keeps_the_coarse_latents_and_draws_the_finer_ones(monkeypatch) -> None:
+    flow, images = tiny(levels=3, size=(8, 16)), noise(5, size=(8, 16))
+    z, decode, decoded = flow.encode(images), flow.decode, []
+    monkeypatch.setattr(flow, "decode", lambda z: decoded.append(z) or decode(z))
+    rows = resampling(flow, images, torch.Generator().manual_seed(0))
+    assert torch.equal(
+        rows.unflatten(0, (2, 5, 1 + DRAWS))[:, :, 0], images.expand(2, *images.shape)
+    )
+    kept, drawn = [], []
+    for i, latents in enumerate(decoded):
+        finest = 1 + i // DRAWS
+        kept += zip(flow.levels(latents)[finest:], flow.levels(z)[finest:], strict=True)
+        drawn += flow.levels(latents)[:finest]
+    assert all(torch.equal(*pair) for pair in kept)
+    spread = torch.cat([level.flatten() for level in drawn]).std()
+    assert_close(spread, torch.tensor(TEMPERATURE), atol=0.02, rtol=0)

@@ -1,0 +1,92 @@
+"""What a model is and how to use it."""
+
+import math
+
+from zoo.cards.facts import PAPERS, dataset_of
+from zoo.cards.figure_files import show
+from zoo.cards.levels import levels_of
+from zoo.cards.markdown import fenced, join, table, times
+from zoo.cards.subject import Subject
+from zoo.gallery import TEMPERATURE
+
+
+def summary(subject: Subject) -> str:
+    """What it is, its identity and its samples."""
+    paper, flow = PAPERS[subject.architecture], subject.flow
+    shape = (flow.config.channels, *flow.config.size)
+    return join(
+        f"# {subject.name}",
+        f"[{paper.title}]({paper.url}), trained on {dataset_of(subject.dataset).title}: a "
+        f"normalizing flow that turns an image of {times(shape)} into {math.prod(shape)} numbers, "
+        "standard normal under the model, and these into the same image, bit for bit.",
+        f"Weights sha256 (over names, dtypes, shapes and bytes): `{subject.sha256}`",
+        show(subject, "samples.png", f"Samples at temperature {TEMPERATURE}."),
+    )
+
+
+def usage(subject: Subject) -> str:
+    """Lines to paste: Python, torch.hub, command."""
+    source = subject.name if subject.published else f"hf-hub:OWNER/{subject.name}"
+    arguments = (
+        f'"{source}", pretrained=True'
+        if subject.published
+        else f'"{subject.architecture}", weights="{source}"'
+    )
+    channels, (height, width) = subject.flow.config.channels, subject.flow.config.size
+    return join(
+        "## Usage",
+        fenced(
+            f'import zoo\n\nflow = zoo.load("{source}")\n'
+            f"z = flow.encode(images)  # uint8 (B, {channels}, {height}, {width})\n"
+            "assert (flow.decode(z) == images).all()\n"
+            "flow.bits_per_dim(images)\n"
+            f"flow.sample(16, temperature={TEMPERATURE})",
+            "python",
+        ),
+        "Without installing flowzoo:",
+        fenced(
+            f'import torch\n\nflow = torch.hub.load("OWNER/flowzoo", {arguments}, trust_repo=True)',
+            "python",
+        ),
+        "On the command line:",
+        fenced(
+            f"flowzoo encode image.png -o z.safetensors --model {source}\n"
+            "flowzoo decode z.safetensors -o decoded\n"
+            f"flowzoo sample {source} -n 64 -o samples.png",
+            "sh",
+        ),
+    )
+
+
+def architecture(subject: Subject) -> str:
+    """Its levels as a table and as a figure."""
+    config, levels = subject.flow.config, levels_of(subject.flow)
+    heads = ("level", "maps", "steps", "layers of a step", "then", "latents", "parameters")
+    rows = [
+        (
+            *(str(i), times(level.maps), str(level.steps), ", ".join(level.step), level.end),
+            *(times(level.latents), f"{level.parameters:,}"),
+        )
+        for i, level in enumerate(levels, start=1)
+    ]
+    return join(
+        "## Architecture",
+        f"Preprocessing: {config.preprocessing}. Width of the coupling nets: "
+        f"{config.hidden_channels}. `config.json` has every field.",
+        table(heads, rows),
+        show(subject, "architecture.png", "From image to latents: half of each level goes on."),
+    )
+
+
+def latents(subject: Subject) -> str:
+    """What the latents hold, in pictures."""
+    pictures = join(
+        show(subject, "interpolation.png", "Along the great circle between two images' latents."),
+        show(
+            subject,
+            "resampling.png",
+            "An image, then its coarse latents with finer ones drawn anew at temperature "
+            f"{TEMPERATURE}.",
+        ),
+    )
+    return pictures and join("## Latents", pictures)

@@ -1,0 +1,43 @@
+"""PNG files that say which weights they were drawn from."""
+
+import io
+from pathlib import Path
+
+from PIL import Image, PngImagePlugin
+
+from zoo.cards.subject import Subject
+from zoo.files import write_atomically
+
+FIGURES = (
+    "samples.png",
+    "reconstructions.png",
+    "interpolation.png",
+    "resampling.png",
+    "architecture.png",
+    "histogram.png",
+)
+
+
+def write_figure(subject: Subject, name: str, picture: Image.Image) -> None:
+    """Write a picture into the model's folder with the subject's stamp among its metadata."""
+    about = PngImagePlugin.PngInfo()
+    for key, value in subject.stamp.items():
+        about.add_text(key, value)
+    data = io.BytesIO()
+    picture.save(data, "PNG", pnginfo=about, optimize=True)
+    write_atomically(subject.folder / name, data.getvalue())
+
+
+def read_stamp(path: Path) -> dict[str, str]:
+    """What a figure was drawn from; nothing if there is no PNG file of `write_figure`."""
+    try:
+        with Image.open(path) as picture:
+            return dict(getattr(picture, "text", {}))
+    except (OSError, SyntaxError):  # both are Pillow's for damaged files
+        return {}
+
+
+def show(subject: Subject, name: str, caption: str) -> str:
+    """A figure in Markdown with its caption; nothing if it is not of the subject as it is now."""
+    current = read_stamp(subject.folder / name) == subject.stamp
+    return f"![{caption}]({name})\n\n*{caption}*" if current else ""

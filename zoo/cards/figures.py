@@ -1,0 +1,89 @@
+"""The figures of a card, drawn from a model's weights and evaluation; needs matplotlib."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from zoo.cards.facts import dataset_of
+from zoo.cards.figure_files import write_figure
+from zoo.cards.levels import Level, levels_of
+from zoo.cards.markdown import times
+from zoo.cards.subject import Subject
+from zoo.flow import Flow
+from zoo.gallery import gallery
+from zoo.pictures import grid, to_picture
+
+
+def draw_figures(folder: Path) -> None:
+    """Write every figure into a model's folder, the same for the same weights.
+
+    Raises:
+        ConfigError: If config.json lacks a name or a data set, or eval.json is damaged.
+        WeightsError: If the weights, or those evaluated, are not the ones announced.
+    """
+    subject = Subject.read(folder)
+    grids = gallery(subject.flow, subject.golden)
+    for name, (images, columns) in grids.items():
+        write_figure(subject, name, to_picture(grid(images, columns)))
+    write_figure(subject, "architecture.png", _picture(architecture(subject.flow)))
+    if subject.evaluation is not None:
+        histogram = likelihood(subject.evaluation["likelihood_histogram"])
+        write_figure(subject, "histogram.png", _picture(histogram))
+
+
+def architecture(flow: Flow) -> Figure:
+    """A row of boxes for each level: squeeze, the layers of a step, split, what leaves it."""
+    levels = levels_of(flow)
+    columns = 4 + max(len(level.step) for level in levels)
+    figure = Figure(figsize=(1.6 * columns, 1.1 * len(levels)))
+    axis = figure.add_axes((0, 0, 1, 1))
+    axis.set(xlim=(-0.5, columns - 0.5), ylim=(len(levels) - 0.35, -0.4))
+    axis.set_axis_off()
+    for row, level in enumerate(levels):
+        _draw_level(axis, row, level)
+    return figure
+
+
+def _draw_level(axis: Axes, row: int, level: Level) -> None:
+    source = f"rest of level {row}" if row else "image"
+    boxes = (f"Squeeze\nto {times(level.maps)}", *level.step, level.end)
+    _draw_text(axis, 0, row, source)
+    for column, label in enumerate(boxes, start=1):
+        _draw_text(axis, column, row, label, boxstyle="round", facecolor="#dce8f4")
+    _draw_text(axis, 1 + len(boxes), row, f"latents\n{times(level.latents)}")
+    for column in range(1 + len(boxes)):
+        arrow = {"arrowstyle": "->", "color": "#456"}
+        axis.annotate("", (column + 0.58, row), (column + 0.42, row), arrowprops=arrow)
+    left, right = 1.52, len(level.step) + 1.48
+    sides = [row + 0.28, row + 0.36, row + 0.36, row + 0.28]
+    axis.plot([left, left, right, right], sides, color="#456", linewidth=0.8)
+    _draw_text(axis, (left + right) / 2, row + 0.49, f"{level.steps} steps")
+
+
+def _draw_text(axis: Axes, x: float, y: float, text: str, **box: str) -> None:
+    frame = {"edgecolor": "#456", **box} if box else None
+    axis.text(x, y, text, ha="center", va="center", fontsize=8, bbox=frame)
+
+
+def likelihood(histogram: dict[str, Any]) -> Figure:
+    """The share of each set's images over their bits/dim."""
+    figure = Figure(figsize=(6, 3), layout="constrained")
+    axis = figure.subplots()
+    for name, measured in histogram["sets"].items():
+        shares = [count / measured["images"] for count in measured["counts"]]
+        title = dataset_of(name).title
+        axis.stairs(shares, histogram["edges"], fill=True, alpha=0.6, label=title)
+    axis.set(xlabel="bits/dim (fewer is likelier)", ylabel="share of images", yscale="log")
+    axis.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def _picture(figure: Figure) -> Image.Image:
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=110)
+    return Image.open(data).convert("RGB").quantize(64)

@@ -1,0 +1,49 @@
+"""The metadata that the Hugging Face Hub reads from a card."""
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from zoo.cards.facts import dataset_of
+from zoo.cards.subject import Subject
+
+TASK = "unconditional-image-generation"
+# Of the repository, and so of the weights in it.
+LICENCE = "apache-2.0"
+METRICS = {
+    "bits_per_dim": "bits/dim",
+    "exact_share": "share of images that come back bit for bit",
+    "finite_sample_share": "share of samples at temperature 1 that are finite",
+}
+
+
+def front_matter(subject: Subject) -> str:
+    """The YAML block at the top of a card; a user's own weights have the licence they choose."""
+    hub = dataset_of(subject.dataset).hub
+    data = ModelCardData(
+        license=LICENCE if subject.published else None,
+        library_name="flowzoo",
+        pipeline_tag=TASK,
+        tags=["normalizing-flow", "invertible-convolution", "pytorch", subject.architecture],
+        datasets=[hub] if hub else None,
+        model_name=subject.name,
+        eval_results=_results(subject) or None,
+    )
+    return f"---\n{data.to_yaml()}\n---"
+
+
+def _results(subject: Subject) -> list[EvalResult]:
+    """One result for each metric, with the very number of eval.json."""
+    if subject.evaluation is None:
+        return []
+    dataset = dataset_of(subject.evaluation["dataset"])
+    return [
+        EvalResult(
+            task_type=TASK,
+            dataset_type=dataset.hub or subject.evaluation["dataset"],
+            dataset_name=dataset.title,
+            dataset_split=subject.evaluation["split"],
+            metric_type=metric,
+            metric_name=title,
+            metric_value=subject.evaluation[metric],
+        )
+        for metric, title in METRICS.items()
+    ]

@@ -1,0 +1,46 @@
+"""The levels of a flow, as the cards show them."""
+
+from typing import NamedTuple
+
+from zoo.bijections import Chain
+from zoo.flow import Flow
+
+
+class Level(NamedTuple):
+    """One level of a flow.
+
+    Attributes:
+        maps: (C, H, W) after its squeeze.
+        step: Classes of the layers of one step.
+        steps: Number of steps.
+        end: Class of the split, or of the prior of the last level.
+        latents: (C, H, W) of what leaves it as latents.
+        parameters: Number of them.
+    """
+
+    maps: tuple[int, int, int]
+    step: tuple[str, ...]
+    steps: int
+    end: str
+    latents: tuple[int, int, int]
+    parameters: int
+
+
+def levels_of(flow: Flow) -> list[Level]:
+    """The levels of a flow for images of its own size, finest first."""
+    shapes = flow.level_shapes()
+    return [_level(flow, *pair) for pair in zip(flow.blocks, shapes, strict=True)]
+
+
+def _level(flow: Flow, block: Chain, latents: tuple[int, int, int]) -> Level:
+    _, *layers, end = [type(layer).__name__ for layer in block.bijections]
+    steps = flow.config.steps
+    channels, height, width = latents
+    return Level(
+        maps=(channels if block is flow.blocks[-1] else 2 * channels, height, width),
+        step=tuple(layers[: len(layers) // steps]),
+        steps=steps,
+        end=end,
+        latents=latents,
+        parameters=sum(parameter.numel() for parameter in block.parameters()),
+    )

@@ -1,0 +1,58 @@
+"""Where a model comes from and whom to cite."""
+
+from zoo.cards.facts import PAPERS, dataset_of
+from zoo.cards.markdown import details, fenced, join
+from zoo.cards.subject import RECIPE, Subject
+
+
+def training(subject: Subject) -> str:
+    """Its recipe and what that took, in the words of the recipe's header."""
+    if subject.recipe is None:
+        return ""
+    header, body = split_header(subject.recipe)
+    steps = subject.config.get("step")
+    # The header tells of the run that made the zoo's weights, not of a user's with that recipe.
+    cost = header if subject.published else ""
+    return join(
+        "## Training",
+        f"{steps:,} steps." if isinstance(steps, int) else "",
+        cost and fenced(cost, "text"),
+        details(RECIPE, fenced(body, "yaml")),
+    )
+
+
+def split_header(recipe: str) -> tuple[str, str]:
+    """The comment that a recipe starts with, without its marks, and the rest."""
+    lines = recipe.splitlines()
+    count = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    header = [line.removeprefix("#").removeprefix(" ") for line in lines[:count]]
+    return "\n".join(header), "\n".join(lines[count:])
+
+
+def provenance(subject: Subject) -> str:
+    """The model that it was fine-tuned from, if config.json names one."""
+    parent = subject.config.get("parent")
+    if parent is None:
+        return ""
+    return join(
+        "## Provenance",
+        f"Fine-tuned from `{parent['name']}`, whose weights have sha256 `{parent['sha256']}`.",
+    )
+
+
+def files(subject: Subject) -> str:
+    """What the folder holds, and whose the images in it are."""
+    dataset = dataset_of(subject.dataset)
+    natural = f", and test images of {dataset.title} ({dataset.licence})"
+    return join(
+        "## Files",
+        "`config.json` describes the flow, `model.safetensors` holds its weights, `eval.json` what "
+        f"was measured, `{RECIPE}` what it was trained from. `golden.safetensors` holds images "
+        "with their latents and log-density: patterns and noise"
+        f"{natural if subject.golden.natural else ''}. The figures show some of these.",
+    )
+
+
+def citation(subject: Subject) -> str:
+    """BibTeX of the architecture's paper."""
+    return join("## Citation", fenced(PAPERS[subject.architecture].bibtex, "bibtex"))

@@ -1,0 +1,57 @@
+"""What the README of the repository repeats of the cards: the table of models, the papers."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from zoo.cards.facts import PAPERS
+from zoo.cards.markdown import fenced, table
+from zoo.evaluation.record import read_evaluation
+from zoo.files import write_atomically
+from zoo.registry import MODELS, folder_of, list_models
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def refresh_readme() -> None:
+    """Render the README of the clone that runs again; an installed package has none."""
+    if (README.parent / ".git").exists():
+        write_atomically(README, render_readme(README.read_text()).encode())
+
+
+def render_readme(readme: str) -> str:
+    """The README with its rendered parts, each between two marks that must be there once."""
+    for name, render in PARTS.items():
+        start, end = f"<!-- {name}: flowzoo card -->", f"<!-- /{name} -->"
+        before, rest = readme.split(start)
+        _, after = rest.split(end)
+        readme = f"{before}{start}\n{render()}\n{end}{after}"
+    return readme
+
+
+def models_table() -> str:
+    """Every model with published weights in a table, and the names of the others."""
+    heads = ("model", "data", "bits/dim (test)", "exact", "finite samples", "parameters")
+    rows = [_model(name) for name in list_models(pretrained=True)]
+    untrained = [f"`{name}`" for name in list_models() if not MODELS[name].sha256]
+    return f"{table(heads, rows)}\n\nWithout published weights yet: {', '.join(untrained)}."
+
+
+def _model(name: str) -> tuple[str, ...]:
+    measured = read_evaluation(folder_of(name))
+    assert measured is not None, f"{name} was published without an evaluation"
+    return (
+        f"[`{name}`](model_cards/{name})",
+        MODELS[name].dataset,
+        f"{measured['bits_per_dim']:.3f}",
+        f"{measured['exact_share']:.0%}",
+        f"{measured['finite_sample_share']:.0%}",
+        f"{measured['parameters']:,}",
+    )
+
+
+def papers() -> str:
+    """BibTeX of every paper."""
+    return fenced("\n".join(dict.fromkeys(paper.bibtex for paper in PAPERS.values())), "bibtex")
+
+
+PARTS: dict[str, Callable[[], str]] = {"models": models_table, "papers": papers}

@@ -1,0 +1,105 @@
+"""What was measured of a model: every number is from its eval.json."""
+
+from typing import Any
+
+from zoo.cards.facts import dataset_of
+from zoo.cards.figure_files import show
+from zoo.cards.markdown import details, join, table, times
+from zoo.cards.subject import Subject
+
+
+def results(subject: Subject) -> str:
+    """Likelihood, exactness and limits, once they are measured."""
+    if (measured := subject.evaluation) is None:
+        return "## Evaluation\n\nNot evaluated yet."
+    return join(_evaluation(measured), _exactness(subject, measured), _limits(subject, measured))
+
+
+def _evaluation(measured: dict[str, Any]) -> str:
+    """The protocol and the table of results."""
+    protocol, versions = measured["protocol"], measured["versions"]
+    milliseconds = measured["milliseconds_per_image"]
+    rows = {
+        f"bits/dim, {protocol['draws']} draw": _with_error(measured, "bits_per_dim"),
+        f"bits/dim, {protocol['draws_weighted']} draws, importance-weighted": _with_error(
+            measured, "bits_per_dim_weighted"
+        ),
+        f"samples of {protocol['samples_drawn']} at temperature {protocol['temperature']:g} that "
+        "are finite": _percent(measured["finite_sample_share"]),
+        "parameters": f"{measured['parameters']:,}",
+        **{f"{task}, ms per image": f"{value:.1f}" for task, value in milliseconds.items()},
+    }
+    return join(
+        "## Evaluation",
+        f"On the {measured['split']} split of {dataset_of(measured['dataset']).title}, "
+        f"{protocol['images']:,} images in batches of {protocol['batch_size']}: "
+        f"{protocol['dequantization']} dequantization, seed {protocol['seed']}, ± standard error; "
+        f"torch {versions['torch']} on a {versions['device']}, threads: {versions['threads']}. "
+        "`flowzoo evaluate` measures it again.",
+        table(("measure", "value"), rows.items()),
+    )
+
+
+def _exactness(subject: Subject, measured: dict[str, Any]) -> str:
+    """The round trip of the images, and the certificate of every linear layer."""
+    layers = measured["certificate"]
+    worst = max(layers, key=lambda layer: layer["gain"])
+    proof = (
+        "At any image size it is proven to be finite."
+        if all(layer["gain_bound"] is not None for layer in layers)
+        else "That it stays finite at any image size is not proven for the layers without a bound."
+    )
+    heads = ("layer", "kind", "maps", "g", "bound, any size", "gain", "condition")
+    rows = [
+        (
+            *(layer["name"], layer["kind"], times(layer["size"])),
+            *(_number(layer[key]) for key in ("g", "gain_bound", "gain", "condition")),
+        )
+        for layer in layers
+    ]
+    return join(
+        "## Exactness and stability",
+        f"{_percent(measured['exact_share'])} of the images come back bit for bit, "
+        f"{_percent(measured['float64_share'])} needed float64. Before rounding, the worst pixel "
+        f"decoded is {measured['round_trip_grey_levels']:.4f} grey levels off; rounding bears half "
+        "a level.",
+        show(subject, "reconstructions.png", "Image, decoded, difference: all of it zero."),
+        "The inverse of a layer amplifies errors by at most its gain: "
+        f"{_number(worst['gain'])} in the worst, {worst['name']}. {proof}",
+        details("Certificate of every linear layer", table(heads, rows)),
+    )
+
+
+def _limits(subject: Subject, measured: dict[str, Any]) -> str:
+    """How likely the flow finds images that are not of its data set."""
+    histogram = measured["likelihood_histogram"]
+    heads = ("images", "number", "bits/dim, mean", "lowest", "likelier than the median of test")
+    rows = [
+        (
+            *(dataset_of(name).title, str(found["images"]), f"{found['bits_per_dim']:.3f}"),
+            *(f"{found['bits_per_dim_lowest']:.3f}", _percent(found["likelier_share"])),
+        )
+        for name, found in histogram["sets"].items()
+    ]
+    return join(
+        "## Limits",
+        "Like all flows, it can give high likelihood to simple images unlike any it was trained "
+        "on, such as an all-black one. Likelihood alone is no test of whether an image belongs to "
+        "the data:",
+        show(subject, "histogram.png", "Bits/dim of images of the data set and of others."),
+        table(heads, rows),
+        f"The first images of each test split and every constant grey image; {histogram['draws']} "
+        f"draw each, seed {histogram['seed']}. The outermost bins hold what lies beyond.",
+    )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.2%}"
+
+
+def _with_error(measured: dict[str, Any], key: str) -> str:
+    return f"{measured[key]:.4f} ± {measured[key + '_standard_error']:.4f}"

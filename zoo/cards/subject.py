@@ -1,0 +1,95 @@
+"""What a card is about: a model's folder, read and verified."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import WeightsError
+from zoo.evaluation.record import EVALUATION, read_evaluation, read_named_config
+from zoo.flow import Flow
+from zoo.golden import Golden
+from zoo.registry import MODELS
+from zoo.weights import load_folder
+
+RECIPE = "recipe.yaml"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model's folder.
+
+    Attributes:
+        folder: Where it is.
+        config: Content of config.json.
+        flow: Its flow, in eval mode, with verified weights.
+        golden: Images and what the flow makes of them.
+        evaluation: Content of eval.json, of these weights; None before an evaluation.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+    flow: Flow
+    golden: Golden
+    evaluation: dict[str, Any] | None
+
+    @classmethod
+    def read(cls, folder: Path) -> "Subject":
+        """Read a model's folder.
+
+        Raises:
+            ConfigError: If config.json lacks a name or a data set, or eval.json is damaged.
+            WeightsError: If the weights, or those evaluated, are not the ones announced.
+        """
+        config, evaluation = read_named_config(folder), read_evaluation(folder)
+        subject = cls(folder, config, load_folder(folder), Golden.load(folder), evaluation)
+        if evaluation is not None and not subject.owns(evaluation):
+            raise WeightsError(
+                f"{folder / EVALUATION} is of other weights or an older flowzoo. Measure these: "
+                "flowzoo evaluate."
+            )
+        return subject
+
+    def owns(self, evaluation: dict[str, Any]) -> bool:
+        """Whether an evaluation is of these weights and has what figures are drawn from."""
+        return evaluation.get("sha256") == self.sha256 and "likelihood_histogram" in evaluation
+
+    @property
+    def name(self) -> str:
+        """Of the model."""
+        return str(self.config["name"])
+
+    @property
+    def architecture(self) -> str:
+        """Name of its architecture."""
+        return str(self.config["architecture"])
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set it was trained on."""
+        return str(self.config["dataset"])
+
+    @property
+    def sha256(self) -> str:
+        """Content hash of the weights."""
+        return str(self.config["sha256"])
+
+    @property
+    def published(self) -> bool:
+        """Whether these are the zoo's own weights of that name."""
+        return self.name in MODELS and MODELS[self.name].sha256 == self.sha256
+
+    @property
+    def recipe(self) -> str | None:
+        """What it was trained from, if that is known."""
+        path = self.folder / RECIPE
+        return path.read_text() if path.is_file() else None
+
+    @property
+    def stamp(self) -> dict[str, str]:
+        """What the figures are drawn from: hashes of the weights and of the histogram's bins."""
+        histogram = (self.evaluation or {}).get("likelihood_histogram", {})
+        bins = json.dumps([histogram.get(key) for key in ("edges", "sets")])
+        digest = hashlib.sha256(bins.encode()).hexdigest()
+        return {"weights sha256": self.sha256, "histogram sha256": digest}

@@ -1,0 +1,88 @@
+"""How likely a flow finds images that are not of its data set."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo.evaluation.batches import Progress, batches
+from zoo.evaluation.versions import versions
+from zoo.flow import Flow
+
+# Another data set of the same shape, for those that have one.
+OTHERS = {"mnist": ("fashion_mnist",), "fashion_mnist": ("mnist",)}
+TEST = "test split"
+CONSTANT = "constant"
+IMAGES = 2000
+# The first and the last bin also hold what lies beyond; equally likely grey levels take 8 bits/dim.
+EDGES = torch.linspace(0, 12, 49, dtype=torch.float64)
+
+
+def compared_sets(images: Tensor, others: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The first images of the test split and of others, and all constant grey images.
+
+    Args:
+        images: The test split, uint8 (N, C, H, W).
+        others: Images of the same shape by the name of their set.
+    """
+    grey = torch.arange(256, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, *images.shape[1:])
+    return {
+        TEST: images[:IMAGES],
+        **{name: other[:IMAGES] for name, other in others.items()},
+        CONSTANT: grey,
+    }
+
+
+@torch.no_grad()
+def likelihood_histogram(
+    flow: Flow, sets: Mapping[str, Tensor], *, batch_size: int, seed: int, progress: Progress
+) -> dict[str, Any]:
+    """Histogram of the bits/dim of each image, from one draw, over each set.
+
+    Args:
+        flow: In eval mode.
+        sets: Of `compared_sets`.
+        batch_size: Images at a time.
+        seed: Of the dequantization of each set.
+        progress: Called with "histogram" and the number of images just done.
+
+    Returns:
+        JSON types only. `likelier_share` is the share of a set's images with fewer bits/dim than
+        the median image of the test split.
+    """
+    scores = {
+        name: _bits_per_dim(flow, images, batch_size, seed, progress)
+        for name, images in sets.items()
+    }
+    median = scores[TEST].median()
+    return {
+        "draws": 1,
+        "batch_size": batch_size,
+        "seed": seed,
+        "edges": EDGES.tolist(),
+        "sets": {name: _summary(score, median) for name, score in scores.items()},
+        "versions": versions(flow),
+    }
+
+
+def _bits_per_dim(
+    flow: Flow, images: Tensor, batch_size: int, seed: int, progress: Progress
+) -> Tensor:
+    generator = torch.Generator(flow.device).manual_seed(seed)
+    scores = [
+        flow.bits_per_dim(batch.to(flow.device), generator=generator).cpu()
+        for batch in batches(images, batch_size, "histogram", progress)
+    ]
+    return torch.cat(scores)
+
+
+def _summary(scores: Tensor, median: Tensor) -> dict[str, Any]:
+    inside = scores.clamp(EDGES[0], EDGES[-1])
+    return {
+        "images": len(scores),
+        "bits_per_dim": float(scores.mean()),
+        "bits_per_dim_lowest": float(scores.min()),
+        "likelier_share": float((scores < median).double().mean()),
+        "counts": torch.histogram(inside, EDGES).hist.int().tolist(),
+    }

@@ -1,0 +1,39 @@
+"""What a measurement was made with."""
+
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zoo import __version__
+from zoo.flow import Flow
+
+PACKAGES = ("torch", "safetensors", "numpy")
+
+
+def versions(flow: Flow) -> dict[str, Any]:
+    """What the numbers were measured with."""
+    return {
+        "flowzoo": __version__,
+        "commit": _commit(),
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in PACKAGES},
+        "device": flow.device.type,
+        "processor": platform.machine(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the clone that runs, with -dirty if it was changed; None outside of one."""
+    clone = Path(__file__).parents[2]
+    if not (clone / ".git").exists():
+        return None
+    command = ["git", "-C", str(clone), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
