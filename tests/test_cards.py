@@ -189,6 +189,12 @@ def test_a_fine_tuned_model_names_its_parent_and_where_it_will_be(copy: Path) ->
     assert "Provenance" not in read_card("finc_mnist")
 
 
+def test_notes_are_on_the_card(copy: Path) -> None:
+    assert "## Notes" not in render_card(copy)
+    (copy / "notes.md").write_text("Trained on the *train*.\n")
+    assert "\n\n## Notes\n\nTrained on the *train*.\n\n## Files" in render_card(copy)
+
+
 def test_figures_of_another_evaluation_are_not_shown(copy: Path) -> None:
     histogram = read_json(copy / "eval.json")["likelihood_histogram"]
     change(copy / "eval.json", likelihood_histogram={**histogram, "edges": []})

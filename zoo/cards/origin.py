@@ -40,6 +40,11 @@ def provenance(subject: Subject) -> str:
     )
 
 
+def notes(subject: Subject) -> str:
+    """What its authors have to say of it."""
+    return join("## Notes", subject.notes.strip()) if subject.notes else ""
+
+
 def files(subject: Subject) -> str:
     """What the folder holds, and whose the images in it are."""
     dataset = dataset_of(subject.dataset)

@@ -14,6 +14,7 @@ from zoo.registry import MODELS
 from zoo.weights import load_folder
 
 RECIPE = "recipe.yaml"
+NOTES = "notes.md"
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,15 @@ class Subject:
     @property
     def recipe(self) -> str | None:
         """What it was trained from, if that is known."""
-        path = self.folder / RECIPE
+        return self._read(RECIPE)
+
+    @property
+    def notes(self) -> str | None:
+        """What its authors have to say of it, in Markdown, if anything."""
+        return self._read(NOTES)
+
+    def _read(self, name: str) -> str | None:
+        path = self.folder / name
         return path.read_text() if path.is_file() else None
 
     @property
