@@ -1,11 +1,12 @@
 """torch.hub entrypoints: one for each architecture and one for each model of the zoo.
 
     torch.hub.load("OWNER/flowzoo:v0.1.0", "finc_mnist", pretrained=True, trust_repo=True)
+    torch.hub.load("OWNER/flowzoo:v0.1.0", "finc", weights="hf-hub:OWNER/REPO", trust_repo=True)
 
 Every entrypoint returns a `zoo.Flow` in eval mode. Nothing is imported before one is called.
 """
 
-dependencies = ["torch", "safetensors", "numpy"]
+dependencies = ["torch", "numpy", "safetensors", "huggingface_hub"]
 
 
 def _zoo_module(name):
@@ -23,26 +24,36 @@ def _zoo_module(name):
     return importlib.import_module(name)
 
 
-def _architecture(name, config, overrides):
+def _architecture(name, config, weights, overrides):
     architectures = _zoo_module("zoo.architectures")
     architecture = architectures.find_architecture(name)
+    if weights is not None:
+        if config is not None or overrides:
+            raise TypeError("weights come with their config; pass no other and no further fields.")
+        return _zoo_module("zoo.registry").load_architecture(name, weights)
     if isinstance(config, dict):
         if overrides:
             raise TypeError("a whole config takes no further fields; put them into it.")
         return architectures.build(architecture.config_class.from_dict(config)).eval()
-    return architectures.build(architecture.preset(config, **overrides)).eval()
+    preset = architecture.preset(config or "compact_mnist", **overrides)
+    return architectures.build(preset).eval()
 
 
-def _model(name, pretrained):
-    return _zoo_module("zoo.registry").load(name, pretrained=pretrained)
+def _model(name, pretrained, weights):
+    registry = _zoo_module("zoo.registry")
+    if weights is not None:
+        return registry.load_model(name, weights)
+    return registry.load(name, pretrained=pretrained)
 
 
-def glow(config="compact_mnist", **overrides):
-    """Glow, the baseline: actnorm, 1 x 1 convolution, affine coupling. Random weights.
+def glow(config=None, weights=None, **overrides):
+    """Glow, the baseline: actnorm, 1 x 1 convolution, affine coupling.
 
     Args:
         config: Name of a configuration such as "compact_mnist" or "paper_cifar10", or a dict of
-            all fields.
+            all fields; the default is "compact_mnist". The flow has random weights.
+        weights: A pretrained flow instead, with its own configuration: "hf-hub:OWNER/REPO@REVISION"
+            or "local-dir:PATH".
         **overrides: Fields of a named configuration to change.
 
     Example:
@@ -51,15 +62,17 @@ def glow(config="compact_mnist", **overrides):
         >>> flow.sample(2, size=(8, 8)).shape
         torch.Size([2, 1, 8, 8])
     """
-    return _architecture("glow", config, overrides)
+    return _architecture("glow", config, weights, overrides)
 
 
-def cinc(config="compact_mnist", **overrides):
-    """CInC Flow with affine coupling. Random weights.
+def cinc(config=None, weights=None, **overrides):
+    """CInC Flow with affine coupling.
 
     Args:
         config: Name of a configuration such as "compact_mnist" or "paper_cifar10", or a dict of
-            all fields.
+            all fields; the default is "compact_mnist". The flow has random weights.
+        weights: A pretrained flow instead, with its own configuration: "hf-hub:OWNER/REPO@REVISION"
+            or "local-dir:PATH".
         **overrides: Fields of a named configuration to change.
 
     Example:
@@ -68,15 +81,17 @@ def cinc(config="compact_mnist", **overrides):
         >>> flow.sample(2, size=(8, 8)).shape
         torch.Size([2, 1, 8, 8])
     """
-    return _architecture("cinc", config, overrides)
+    return _architecture("cinc", config, weights, overrides)
 
 
-def cinc_quad(config="compact_mnist", **overrides):
-    """CInC Flow with Quad-coupling. Random weights.
+def cinc_quad(config=None, weights=None, **overrides):
+    """CInC Flow with Quad-coupling.
 
     Args:
         config: Name of a configuration such as "compact_mnist" or "paper_cifar10", or a dict of
-            all fields.
+            all fields; the default is "compact_mnist". The flow has random weights.
+        weights: A pretrained flow instead, with its own configuration: "hf-hub:OWNER/REPO@REVISION"
+            or "local-dir:PATH".
         **overrides: Fields of a named configuration to change.
 
     Example:
@@ -85,15 +100,17 @@ def cinc_quad(config="compact_mnist", **overrides):
         >>> flow.sample(2, size=(8, 8)).shape
         torch.Size([2, 1, 8, 8])
     """
-    return _architecture("cinc_quad", config, overrides)
+    return _architecture("cinc_quad", config, weights, overrides)
 
 
-def finc(config="compact_mnist", **overrides):
-    """FInC Flow. Random weights.
+def finc(config=None, weights=None, **overrides):
+    """FInC Flow.
 
     Args:
         config: Name of a configuration such as "compact_mnist" or "paper_cifar10", or a dict of
-            all fields.
+            all fields; the default is "compact_mnist". The flow has random weights.
+        weights: A pretrained flow instead, with its own configuration: "hf-hub:OWNER/REPO@REVISION"
+            or "local-dir:PATH".
         **overrides: Fields of a named configuration to change.
 
     Example:
@@ -102,15 +119,17 @@ def finc(config="compact_mnist", **overrides):
         >>> flow.sample(2, size=(8, 8)).shape
         torch.Size([2, 1, 8, 8])
     """
-    return _architecture("finc", config, overrides)
+    return _architecture("finc", config, weights, overrides)
 
 
-def conf(config="compact_mnist", **overrides):
-    """CONF, invertible convolutional flow. Random weights.
+def conf(config=None, weights=None, **overrides):
+    """CONF, invertible convolutional flow.
 
     Args:
         config: Name of a configuration such as "compact_mnist" or "compact_cifar10", or a dict of
-            all fields.
+            all fields; the default is "compact_mnist". The flow has random weights.
+        weights: A pretrained flow instead, with its own configuration: "hf-hub:OWNER/REPO@REVISION"
+            or "local-dir:PATH".
         **overrides: Fields of a named configuration to change, such as convolution="circular",
             adaptive=False or gate="asinh".
 
@@ -120,14 +139,16 @@ def conf(config="compact_mnist", **overrides):
         >>> flow.sample(2, size=(8, 8)).shape
         torch.Size([2, 1, 8, 8])
     """
-    return _architecture("conf", config, overrides)
+    return _architecture("conf", config, weights, overrides)
 
 
-def cinc_mnist(pretrained=True):
+def cinc_mnist(pretrained=True, weights=None):
     """Compact CInC Flow of MNIST.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
+        weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
+            flow of the same configuration.
 
     Example:
         >>> import torch
@@ -136,14 +157,16 @@ def cinc_mnist(pretrained=True):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("cinc_mnist", pretrained)
+    return _model("cinc_mnist", pretrained, weights)
 
 
-def cinc_fashion_mnist(pretrained=True):
+def cinc_fashion_mnist(pretrained=True, weights=None):
     """Compact CInC Flow of Fashion-MNIST. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
+        weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
+            flow of the same configuration.
 
     Example:
         >>> import torch
@@ -152,14 +175,16 @@ def cinc_fashion_mnist(pretrained=True):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("cinc_fashion_mnist", pretrained)
+    return _model("cinc_fashion_mnist", pretrained, weights)
 
 
-def cinc_cifar10(pretrained=True):
+def cinc_cifar10(pretrained=True, weights=None):
     """Compact CInC Flow of CIFAR-10. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
+        weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
+            flow of the same configuration.
 
     Example:
         >>> import torch
@@ -168,14 +193,16 @@ def cinc_cifar10(pretrained=True):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("cinc_cifar10", pretrained)
+    return _model("cinc_cifar10", pretrained, weights)
 
 
-def cinc_quad_mnist(pretrained=True):
+def cinc_quad_mnist(pretrained=True, weights=None):
     """Compact CInC Flow with Quad-coupling of MNIST.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
+        weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
+            flow of the same configuration.
 
     Example:
         >>> import torch
@@ -184,14 +211,16 @@ def cinc_quad_mnist(pretrained=True):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("cinc_quad_mnist", pretrained)
+    return _model("cinc_quad_mnist", pretrained, weights)
 
 
-def cinc_quad_fashion_mnist(pretrained=True):
+def cinc_quad_fashion_mnist(pretrained=True, weights=None):
     """Compact CInC Flow with Quad-coupling of Fashion-MNIST. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
+        weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
+            flow of the same configuration.
 
     Example:
         >>> import torch
@@ -200,14 +229,16 @@ def cinc_quad_fashion_mnist(pretrained=True):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("cinc_quad_fashion_mnist", pretrained)
+    return _model("cinc_quad_fashion_mnist", pretrained, weights)
 
 
-def cinc_quad_cifar10(pretrained=True):
+def cinc_quad_cifar10(pretrained=True, weights=None):
     """Compact CInC Flow with Quad-coupling of CIFAR-10. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
+        weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
+            flow of the same configuration.
 
     Example:
         >>> import torch
@@ -216,14 +247,16 @@ def cinc_quad_cifar10(pretrained=True):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("cinc_quad_cifar10", pretrained)
+    return _model("cinc_quad_cifar10", pretrained, weights)
 
 
-def conf_mnist(pretrained=True):
+def conf_mnist(pretrained=True, weights=None):
     """Compact CONF of MNIST. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
+        weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
+            flow of the same configuration.
 
     Example:
         >>> import torch
@@ -232,14 +265,16 @@ def conf_mnist(pretrained=True):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("conf_mnist", pretrained)
+    return _model("conf_mnist", pretrained, weights)
 
 
-def conf_fashion_mnist(pretrained=True):
+def conf_fashion_mnist(pretrained=True, weights=None):
     """Compact CONF of Fashion-MNIST. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
+        weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
+            flow of the same configuration.
 
     Example:
         >>> import torch
@@ -248,14 +283,16 @@ def conf_fashion_mnist(pretrained=True):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("conf_fashion_mnist", pretrained)
+    return _model("conf_fashion_mnist", pretrained, weights)
 
 
-def conf_cifar10(pretrained=True):
+def conf_cifar10(pretrained=True, weights=None):
     """Compact CONF of CIFAR-10. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
+        weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
+            flow of the same configuration.
 
     Example:
         >>> import torch
@@ -264,14 +301,16 @@ def conf_cifar10(pretrained=True):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("conf_cifar10", pretrained)
+    return _model("conf_cifar10", pretrained, weights)
 
 
-def finc_mnist(pretrained=True):
+def finc_mnist(pretrained=True, weights=None):
     """Compact FInC Flow of MNIST.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
+        weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
+            flow of the same configuration.
 
     Example:
         >>> import torch
@@ -280,14 +319,16 @@ def finc_mnist(pretrained=True):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("finc_mnist", pretrained)
+    return _model("finc_mnist", pretrained, weights)
 
 
-def finc_fashion_mnist(pretrained=True):
+def finc_fashion_mnist(pretrained=True, weights=None):
     """Compact FInC Flow of Fashion-MNIST. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
+        weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
+            flow of the same configuration.
 
     Example:
         >>> import torch
@@ -296,14 +337,16 @@ def finc_fashion_mnist(pretrained=True):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("finc_fashion_mnist", pretrained)
+    return _model("finc_fashion_mnist", pretrained, weights)
 
 
-def finc_cifar10(pretrained=True):
+def finc_cifar10(pretrained=True, weights=None):
     """Compact FInC Flow of CIFAR-10. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
+        weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
+            flow of the same configuration.
 
     Example:
         >>> import torch
@@ -312,14 +355,16 @@ def finc_cifar10(pretrained=True):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("finc_cifar10", pretrained)
+    return _model("finc_cifar10", pretrained, weights)
 
 
-def glow_mnist(pretrained=True):
+def glow_mnist(pretrained=True, weights=None):
     """Compact Glow of MNIST. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
+        weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
+            flow of the same configuration.
 
     Example:
         >>> import torch
@@ -328,14 +373,16 @@ def glow_mnist(pretrained=True):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("glow_mnist", pretrained)
+    return _model("glow_mnist", pretrained, weights)
 
 
-def glow_fashion_mnist(pretrained=True):
+def glow_fashion_mnist(pretrained=True, weights=None):
     """Compact Glow of Fashion-MNIST. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
+        weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
+            flow of the same configuration.
 
     Example:
         >>> import torch
@@ -344,14 +391,16 @@ def glow_fashion_mnist(pretrained=True):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("glow_fashion_mnist", pretrained)
+    return _model("glow_fashion_mnist", pretrained, weights)
 
 
-def glow_cifar10(pretrained=True):
+def glow_cifar10(pretrained=True, weights=None):
     """Compact Glow of CIFAR-10. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
+        weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
+            flow of the same configuration.
 
     Example:
         >>> import torch
@@ -360,4 +409,4 @@ def glow_cifar10(pretrained=True):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("glow_cifar10", pretrained)
+    return _model("glow_cifar10", pretrained, weights)

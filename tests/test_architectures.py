@@ -40,6 +40,11 @@ def test_compact_sizes_have_comparable_parameter_counts(data: str) -> None:
     assert max(counts) / min(counts) < 1.25
 
 
+def test_the_size_of_a_flow_is_known_before_it_is_built() -> None:
+    for (name, preset), expected in PAPER_PARAMETERS.items():
+        assert 1 / 3 < ARCHITECTURES[name].presets[preset].magnitude / 1e6 / expected < 3
+
+
 @every_preset
 def test_configs_survive_json(name: str, preset: str) -> None:
     config = ARCHITECTURES[name].presets[preset]
@@ -104,6 +109,12 @@ def flow_section(**changes) -> dict:
         (flow_section(size=[28.0, 28.0]), "divisible by 2"),
         (flow_section(net_actnorm="no"), "net_actnorm must be true or false"),
         (flow_section(logit_alpha=None), "logit_alpha must be in"),
+        (flow_section(steps=10**12), "steps must be at most 1024; got 1000000000000"),
+        (flow_section(levels=10**12), "levels must be at most 16"),
+        (flow_section(hidden_channels=2**20), "this flow would need gigabytes"),
+        (flow_section(channels=2**40), "this flow would need gigabytes"),
+        (flow_section(size=[2**20, 2**20]), "this flow would need gigabytes"),
+        (flow_section(kernel_size=10**9), "this flow would need gigabytes"),
     ],
 )
 def test_bad_configs_say_what_is_wrong(changes: dict, message: str) -> None:

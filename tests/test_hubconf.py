@@ -53,6 +53,18 @@ def test_architectures_take_a_name_changes_or_a_whole_config() -> None:
         hub("finc", config=flow.config.to_dict(), steps=2)
 
 
+def test_weights_of_a_folder_instead_of_the_published_ones() -> None:
+    weights = f"local-dir:{REPOSITORY / 'model_cards' / 'finc_mnist'}"
+    assert hub("finc_mnist", weights=weights).origin == zoo.load("finc_mnist").origin
+    assert hub("finc", weights=weights).origin == zoo.load("finc_mnist").origin
+    with pytest.raises(TypeError, match="weights come with their config"):
+        hub("finc", weights=weights, steps=2)
+    with pytest.raises(WeightsError, match="is no cinc"):
+        hub("cinc", weights=weights)
+    with pytest.raises(WeightsError, match="is no cinc"):
+        hub("cinc_mnist", weights=weights)
+
+
 def test_unpublished_weights_are_an_error() -> None:
     with pytest.raises(WeightsError, match="no weights of glow_mnist"):
         hub("glow_mnist", pretrained=True)

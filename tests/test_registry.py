@@ -1,16 +1,19 @@
+import copy
 import json
 import subprocess
 import sys
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 import zoo
+from tests.test_flow import tiny
 from zoo.architectures import ARCHITECTURES
 from zoo.cards import FIGURES
-from zoo.errors import UnknownModelError, WeightsError
+from zoo.errors import ImageError, UnknownModelError, WeightsError
 from zoo.exactness import hard_images
-from zoo.golden import Golden, density
+from zoo.golden import Golden, make_golden
 from zoo.registry import MODELS, Model, _unique, folder_of
 from zoo.weights import content_hash, read_config
 
@@ -105,12 +108,25 @@ def test_published_evaluations_keep_the_contract(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRETRAINED)
 def test_golden_tensors_reproduce(name: str) -> None:
-    flow, golden = zoo.load(name), Golden.load(folder_of(name))
-    latents, log_density = density(flow, golden.images)
-    torch.testing.assert_close(latents, golden.latents, atol=1e-6, rtol=1e-6)
-    torch.testing.assert_close(log_density, golden.log_density, atol=1e-4, rtol=1e-9)
-    assert torch.equal(flow.decode(golden.latents), golden.images)
-    assert torch.equal(flow.decode(flow.encode(golden.images)), golden.images)
+    Golden.load(folder_of(name)).check(zoo.load(name))
+
+
+def test_golden_tensors_recognise_another_flow(tmp_path) -> None:
+    flow = tiny()
+    golden = make_golden(flow)
+    golden.check(flow)
+    other = copy.deepcopy(flow)
+    with torch.no_grad():
+        next(other.parameters()).add_(1e-3)
+    with pytest.raises(WeightsError, match="does not reproduce golden.safetensors"):
+        golden.check(other)
+    with pytest.raises(ImageError, match=r"\(B, 3, H, W\)"):
+        golden.check(tiny(channels=3))
+    with pytest.raises(WeightsError, match="missing or damaged"):
+        Golden.load(tmp_path)
+    save_file({"images": golden.images}, tmp_path / "golden.safetensors")
+    with pytest.raises(WeightsError, match="missing or damaged"):
+        Golden.load(tmp_path)
 
 
 @pytest.mark.parametrize("name", PRETRAINED)

@@ -16,15 +16,16 @@ from torch import Tensor
 
 from zoo import __version__
 from zoo.architectures import config_to_json
-from zoo.errors import FlowzooError
+from zoo.errors import ArgumentError, FlowzooError
 from zoo.evaluation.commands import benchmark
 from zoo.evaluation.record import EVALUATION, read_evaluation, read_named_config
 from zoo.extras import require
 from zoo.files import write_json
+from zoo.hub import HUB
 from zoo.latents import LatentFile
 from zoo.pictures import Fit, read_image, write_grid, write_image
-from zoo.registry import LOCAL, MODELS, folder_of, list_models, load
-from zoo.weights import content_hash
+from zoo.registry import LOCAL, MODELS, folder_of, list_models, load, pin
+from zoo.weights import content_hash, read_config
 
 app = typer.Typer(
     name="flowzoo",
@@ -37,7 +38,7 @@ app.add_typer(benchmark, name="benchmark")
 console = Console(markup=False, highlight=False)
 
 DEFAULT_MODEL = "finc_mnist"
-MODEL_HELP = "A name of `flowzoo ls`, or local-dir:PATH."
+MODEL_HELP = "A name of `flowzoo ls`, hf-hub:OWNER/REPO@REVISION, or local-dir:PATH."
 
 ModelOption = Annotated[str, typer.Option("--model", "-m", help=MODEL_HELP)]
 ModelArgument = Annotated[str, typer.Argument(metavar="NAME", help=MODEL_HELP)]
@@ -89,6 +90,7 @@ def ls(
 @app.command()
 def info(name: ModelArgument) -> None:
     """Show a model's configuration, size, evaluation and stability certificate."""
+    name = pin(name)
     pretrained = name not in MODELS or MODELS[name].sha256 is not None
     flow = load(name, pretrained=pretrained)
     console.print_json(data=config_to_json(flow.config))
@@ -97,6 +99,8 @@ def info(name: ModelArgument) -> None:
         console.print("weights: none published; random ones have no certificate")
         return
     console.print(f"weights sha256: {content_hash(flow.state_dict())}")
+    if parent := read_config(folder_of(name)).get("parent"):
+        console.print_json(data={"fine-tuned from": parent})
     if evaluation := read_evaluation(folder_of(name)):
         console.print_json(data=evaluation)
     print(flow.certify().table())
@@ -113,7 +117,8 @@ def encode(
     batch_size: Batch = 64,
 ) -> None:
     """Encode image files into exact latents."""
-    flow, fit = load(model), _fit(resize, pad, original_size)
+    source = pin(model)  # decode may run elsewhere, and later
+    flow, fit = load(source), _fit(resize, pad, original_size)
     read = [read_image(path, flow, fit) for path in track(images, "reading", console=console)]
     for path, (_, fitted) in zip(images, read, strict=True):
         console.print(f"{path}: {fitted.changes}", soft_wrap=True)
@@ -125,8 +130,6 @@ def encode(
         lambda chosen: flow.encode(torch.stack([pixels[i] for i in chosen])),
     )
     sha256 = content_hash(flow.state_dict())
-    # A folder is remembered by its full path: decode may run elsewhere.
-    source = f"{LOCAL}{folder_of(model)}" if model.startswith(LOCAL) else model
     LatentFile(source, sha256, [fitted for _, fitted in read], latents).save(output)
     console.print(f"{len(read)} images encoded, each verified to come back exactly: {output}")
 
@@ -221,11 +224,11 @@ def evaluate(
     ] = 0,
 ) -> None:
     """Measure bits/dim, exactness and samples on the test split; write eval.json."""
+    folder = folder_of(name) if output else _own_folder(name)
     data = require("zoo.training.data", "train")
     from zoo.evaluation.evaluate import evaluate as run
     from zoo.evaluation.outliers import OTHERS, compared_sets
 
-    folder = folder_of(name)
     flow, dataset = load(name), read_named_config(folder)["dataset"]
     images = data.load_images(dataset, data_dir, "test")
     others = {other: data.load_images(other, data_dir, "test") for other in OTHERS.get(dataset, ())}
@@ -270,7 +273,7 @@ def card(
     from zoo.cards.overview import refresh_readme
 
     for name in names or list_models(pretrained=True):
-        folder = folder_of(name)
+        folder = _own_folder(name)
         draw_figures(folder)
         write_card(folder)
         console.print(f"{folder}/README.md and its figures written", soft_wrap=True)
@@ -325,6 +328,51 @@ def export(
 
 
 @app.command()
+def pull(
+    source: Annotated[str, typer.Argument(metavar="OWNER/REPO[@REVISION]", help="On the Hub.")],
+    cache_dir: Annotated[
+        Path | None, typer.Option(help="Default: as HF_HOME and HF_HUB_CACHE say.")
+    ] = None,
+) -> None:
+    """Fetch a model from the Hugging Face Hub into the cache and check it."""
+    pinned = pin(f"{HUB}{source.removeprefix(HUB)}", cache_dir=cache_dir)
+    flow = load(pinned, cache_dir=cache_dir)
+    console.print(f"weights sha256: {content_hash(flow.state_dict())}")
+    console.print(f'zoo.load("{pinned}")', soft_wrap=True)
+
+
+@app.command()
+def push(
+    source: Annotated[
+        str | None, typer.Argument(metavar="NAME|FOLDER", help="A model of the zoo, or its folder.")
+    ] = None,
+    repo_id: Annotated[
+        str | None, typer.Option(metavar="OWNER/REPO", help="Created if missing.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All pretrained models of the zoo, and an index.")
+    ] = False,
+    owner: Annotated[str | None, typer.Option(help="Of all of them.")] = None,
+    private: Annotated[bool, typer.Option("--private", help="Readable by the owner only.")] = False,
+    tag: Annotated[str | None, typer.Option(help="Name for the commit, such as v0.1.0.")] = None,
+    revision: Annotated[str, typer.Option(help="Branch; created if missing.")] = "main",
+) -> None:
+    """Check a model's folder, publish it on the Hugging Face Hub and print how to load it."""
+    from zoo import publish
+
+    options: dict[str, Any] = {"private": private, "tag": tag, "revision": revision}
+    if everything and owner and not (source or repo_id):
+        pinned = publish.push_all(owner, **options)
+    elif source and repo_id and not (everything or owner):
+        folder = folder_of(source) if source in MODELS else Path(source.removeprefix(LOCAL))
+        pinned = {publish.push(folder, repo_id, **options): folder}
+    else:
+        raise typer.BadParameter("pass NAME|FOLDER and --repo-id, or --all and --owner.")
+    for where, folder in pinned.items():
+        console.print(publish.usage(where, folder), soft_wrap=True)
+
+
+@app.command()
 def demo(
     name: ModelArgument = DEFAULT_MODEL,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for pictures.")] = Path(
@@ -357,6 +405,13 @@ def _fit(resize: bool, pad: bool, original_size: bool) -> Fit:
     if resize + pad + original_size > 1:
         raise typer.BadParameter("choose one of --resize, --pad and --original-size.")
     return "pad" if pad else "original" if original_size else "resize"
+
+
+def _own_folder(name: str) -> Path:
+    """Folder of a model, to write into."""
+    if name.startswith(HUB):
+        raise ArgumentError(f"the files of {name} are a cache. Fetch your own: hf download.")
+    return folder_of(name)
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -37,5 +37,13 @@ class WeightsError(FlowzooError, OSError):
     """Weights that are missing, truncated, tampered with, or of another model."""
 
 
+class DamagedError(WeightsError):
+    """Weights that are not, byte for byte, the announced ones; getting them again may help."""
+
+
+class HubError(FlowzooError, OSError):
+    """The Hugging Face Hub lacks or refuses what was asked for, or cannot be reached."""
+
+
 class DataError(FlowzooError, OSError):
     """A data set whose files are missing or not the official ones."""

@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -34,8 +34,12 @@ class Flow(nn.Module):
         config: What the flow was built from.
         levels: One chain per level. All but the last end in a whitening split, whose second half
             of the channels becomes latents; everything that leaves the last one does.
+
+    Attributes:
+        origin: Name and sha256 of the weights it was loaded with; None for random ones.
     """
 
+    origin: dict[str, str] | None = None
     blocks: Sequence[Chain]
 
     def __init__(self, config: "FlowConfig", levels: Sequence[Chain]) -> None:
@@ -257,6 +261,25 @@ class Flow(nn.Module):
         return torch.cat([level.flatten(1) for level in levels], dim=1)
 
     # What the flow is.
+
+    def push_to_hub(self, repo_id: str, *, dataset: str, **options: Any) -> str:
+        """Publish this flow on the Hugging Face Hub, with its card and with what it comes from.
+
+        Args:
+            repo_id: "OWNER/REPO"; created if missing.
+            dataset: What it was trained on, for the card.
+            **options: private, tag, revision and token, as for `zoo.publish.push`.
+
+        Returns:
+            What `zoo.load` takes: "hf-hub:OWNER/REPO@COMMIT".
+
+        Raises:
+            HubError: If the Hub refuses, or cannot be reached.
+            NotInvertibleError: If its round trip is not exact; nothing is uploaded then.
+        """
+        from zoo.publish import push_flow
+
+        return push_flow(self, repo_id, dataset, **options)
 
     def certify(self, images: Tensor | None = None) -> exactness.Certificate:
         """How stable the inverse of every linear layer is, and the measured round trip.

@@ -44,9 +44,34 @@ class Golden:
         path = folder / GOLDEN
         try:
             tensors = load_file(path)
-        except (OSError, SafetensorError) as error:
-            raise WeightsError(f"{path} is missing or damaged ({error}).") from error
-        return cls(**{**tensors, "natural": int(tensors["natural"])})  # type: ignore[arg-type]
+            return cls(**{**tensors, "natural": int(tensors["natural"])})  # type: ignore[arg-type]
+        except (OSError, SafetensorError, KeyError, TypeError) as error:
+            raise WeightsError(f"{path} is missing or damaged ({error!r}).") from error
+
+    @torch.no_grad()
+    def check(self, flow: Flow) -> None:
+        """Raise unless the flow reproduces these tensors and gives every image back.
+
+        Raises:
+            WeightsError: If latents, log-densities or decoded images differ.
+            ImageError: If the images are of another kind than the flow's.
+            NotInvertibleError: If an image does not come back from its own latents.
+        """
+        z = flow.encode(self.images)
+        size = (self.images.shape[2], self.images.shape[3])
+        latents, log_density = density(flow, self.images)
+        same = (
+            torch.equal(flow.decode(z, size), self.images)
+            and latents.shape == self.latents.shape
+            and torch.allclose(latents, self.latents, atol=1e-6, rtol=1e-6)
+            and torch.allclose(log_density, self.log_density, atol=1e-4, rtol=1e-9)
+            and torch.equal(flow.decode(self.latents, size), self.images)
+        )
+        if not same:
+            raise WeightsError(
+                f"the flow does not reproduce {GOLDEN}: these are another flow's weights or files. "
+                "Export it again."
+            )
 
 
 @torch.no_grad()

@@ -4,7 +4,9 @@ import fnmatch
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from zoo import hub
 from zoo.architectures import build, find_architecture
 from zoo.errors import ArgumentError, UnknownModelError, WeightsError
 from zoo.flow import Flow
@@ -92,23 +94,38 @@ def list_models(pattern: str = "*", pretrained: bool = False) -> list[str]:
     return [name for name in names if MODELS[name].sha256 or not pretrained]
 
 
-def load(source: str, *, pretrained: bool = True) -> Flow:
+def load(
+    source: str,
+    *,
+    pretrained: bool = True,
+    local_files_only: bool = False,
+    cache_dir: str | Path | None = None,
+    token: str | bool | None = None,
+) -> Flow:
     """Load a flow in eval mode.
 
     Args:
-        source: A name of `list_models()`, or "local-dir:PATH", a folder with config.json and
-            model.safetensors as `flowzoo export` writes it.
+        source: A name of `list_models()`; "hf-hub:OWNER/REPO@REVISION", a repository of the
+            Hugging Face Hub; or "local-dir:PATH", a folder with config.json and model.safetensors
+            as `flowzoo export` writes it.
         pretrained: False builds the named model with random weights.
+        local_files_only: Of the Hub, take only what is in the cache.
+        cache_dir: Of the Hub's files; default: what HF_HOME and HF_HUB_CACHE say.
+        token: Of the Hub; default: HF_TOKEN, or that of `hf auth login`; False sends none.
 
     Raises:
         UnknownModelError: For a name that is not registered, or a path without a scheme.
-        ArgumentError: For a folder with pretrained=False.
+        ArgumentError: For a folder or a repository with pretrained=False.
         WeightsError: If no weights are published, or they are missing, damaged or tampered with.
+        HubError: If the Hub does not have the files, refuses them, or cannot be reached.
+        ConfigError: If config.json describes no flow of this version, or an absurdly large one.
     """
+    if not pretrained and source.startswith((LOCAL, hub.HUB)):
+        raise ArgumentError(f"{source} holds weights; pretrained=False goes with names only.")
     if source.startswith(LOCAL):
-        if not pretrained:
-            raise ArgumentError("a folder holds weights; pretrained=False goes with names only.")
         return load_folder(folder_of(source))
+    if source.startswith(hub.HUB):
+        return hub.load(source, local_files_only=local_files_only, cache_dir=cache_dir, token=token)
     model = find_model(source)
     preset = find_architecture(model.architecture).preset(model.preset)
     if not pretrained:
@@ -125,14 +142,33 @@ def load(source: str, *, pretrained: bool = True) -> Flow:
     return flow
 
 
+def load_architecture(architecture: str, source: str) -> Flow:
+    """Load a flow that must be of an architecture."""
+    flow = load(source)
+    if type(flow.config) is not find_architecture(architecture).config_class:
+        raise WeightsError(f"{source} is no {architecture}. zoo.load({source!r}) loads it.")
+    return flow
+
+
+def load_model(name: str, source: str) -> Flow:
+    """Load a flow that must have the configuration of a model of the zoo."""
+    model = find_model(name)
+    flow = load_architecture(model.architecture, source)
+    if flow.config != find_architecture(model.architecture).preset(model.preset):
+        raise WeightsError(
+            f"{source} has another configuration than {name}. zoo.load({source!r}) loads it."
+        )
+    return flow
+
+
 def find_model(name: str) -> Model:
     """The registered model of this name, or an UnknownModelError that says what to do."""
     if name in MODELS:
         return MODELS[name]
     if any(mark in name for mark in "/\\:.~"):
         raise UnknownModelError(
-            f"{name!r} is no model name. For a folder write local-dir:PATH; "
-            "zoo.list_models() lists the names."
+            f"{name!r} is no model name. For a folder write local-dir:PATH, for the Hub "
+            "hf-hub:OWNER/REPO; zoo.list_models() lists the names."
         )
     raise UnknownModelError(
         f"no model {name!r}.{suggest(name, MODELS)} zoo.list_models() lists all {len(MODELS)}."
@@ -140,10 +176,24 @@ def find_model(name: str) -> Model:
 
 
 def folder_of(source: str) -> Path:
-    """Folder of a source's card and weights: its own, the installed package's or the clone's."""
+    """Folder of a source's files: its own, the Hub's cache, the installed package or the clone."""
     if source.startswith(LOCAL):
         return Path(source.removeprefix(LOCAL)).expanduser().resolve()
+    if source.startswith(hub.HUB):
+        return hub.pull(source)
     name = find_model(source).name
     package = Path(__file__).parent
     installed = package / "model_cards" / name
     return installed if installed.is_dir() else package.parent / "model_cards" / name
+
+
+def pin(source: str, **options: Any) -> str:
+    """The source as it can be loaded from anywhere later: a full path, a commit, or the name.
+
+    Args:
+        source: As for `load`.
+        **options: Of `load`, for a source on the Hub.
+    """
+    if source.startswith(LOCAL):
+        return f"{LOCAL}{folder_of(source)}"
+    return hub.pin(source, **options) if source.startswith(hub.HUB) else source

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from zoo.architectures import build, config_from_json, config_to_json
-from zoo.errors import ConfigError, WeightsError
+from zoo.errors import ConfigError, DamagedError, WeightsError
 from zoo.files import write_atomically, write_json
 from zoo.flow import Flow
 
@@ -46,31 +46,35 @@ def save_folder(flow: Flow, folder: Path, about: Mapping[str, Any] | None = None
     return sha256
 
 
-def load_folder(folder: Path, *, sha256: str | None = None) -> Flow:
+def load_folder(folder: Path, *, sha256: str | None = None, name: str | None = None) -> Flow:
     """Load a flow in eval mode from a folder of `save_folder`.
 
     Args:
         folder: Holds config.json and model.safetensors.
         sha256: Content hash that the weights must have besides the one in config.json.
+        name: Of the flow as the parent of others; default: the one in config.json.
 
     Raises:
-        WeightsError: If a file is missing or damaged, or the weights are not the ones announced.
+        WeightsError: If a file is missing, or the weights are another model's.
+        DamagedError: If the weights are damaged or not the ones announced.
         ConfigError: If config.json describes no model of this version.
     """
     document = read_config(folder)
+    config = config_from_json(document)
     tensors = _read_weights(folder / WEIGHTS)
     found = content_hash(tensors)
     for announced in (document.get("sha256"), found if sha256 is None else sha256):
         if found != announced:
-            raise WeightsError(
+            raise DamagedError(
                 f"{folder / WEIGHTS} does not hold the announced weights: their sha256 is "
                 f"{found}, announced is {announced}. Get the files again."
             )
     # Not on the meta device: its first use imports for seconds, a compact flow takes 0.1 s.
     with torch.random.fork_rng(devices=[]):
-        flow = build(config_from_json(document))
+        flow = build(config)
     _check_tensors(tensors, flow.state_dict(), folder / WEIGHTS)
     flow.load_state_dict(tensors)
+    flow.origin = {"name": name or str(document.get("name", folder.name)), "sha256": found}
     return flow.eval()
 
 
@@ -98,7 +102,7 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
             f"there is no {path.name} in {path.parent}. Get the file again."
         ) from error
     except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{path} is damaged ({error}). Get the file again.") from error
+        raise DamagedError(f"{path} is damaged ({error}). Get the file again.") from error
 
 
 def _check_tensors(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path: Path) -> None:

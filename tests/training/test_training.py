@@ -10,15 +10,17 @@ import yaml
 from torch.testing import assert_close
 
 from zoo import load
+from zoo.cards import write_card
 from zoo.errors import ConfigError, NonFiniteError
 from zoo.golden import Golden
+from zoo.publish import validate
 from zoo.registry import MODELS
 from zoo.training.callbacks import EMA
 from zoo.training.cli import FlowCLI, train
 from zoo.training.data import ImageData, load_images
 from zoo.training.export import export, load_checkpoint
 from zoo.training.module import FlowModule
-from zoo.weights import save_folder
+from zoo.weights import content_hash, read_config, save_folder
 
 FOLDER = Path(__file__).parents[2] / "recipes"
 RECIPES = sorted(set(FOLDER.rglob("*.yaml")) - set(FOLDER.glob("tabular/*.yaml")))
@@ -126,6 +128,9 @@ def test_an_exported_checkpoint_loads_and_encodes_exactly(trained: Path, tmp_pat
     for name, value in flow.state_dict().items():
         assert torch.equal(value, averaged[f"flow.{name}"])
     assert (folder / "recipe.yaml").read_bytes() == (trained / "recipe.yaml").read_bytes()
+    assert "parent" not in read_config(folder)
+    write_card(folder)
+    validate(folder)  # it can be published
 
 
 def test_ema_averages_parameters_and_leaves_buffers_bit_equal(trained: Path) -> None:
@@ -176,6 +181,11 @@ def test_init_from_starts_with_the_weights_of_a_model(trained: Path, tmp_path: P
     last = run(tmp_path / "tuned", 2, "--init_from", source, lr=0.0)
     tuned, _ = load_checkpoint(last)
     assert_close(tuned.state_dict(), flow.state_dict(), rtol=0, atol=0)
+    resumed = run(tmp_path / "resumed", 3, "--ckpt_path", str(last))
+    for checkpoint in (last, resumed):
+        exported = export(checkpoint, tmp_path / "exported")
+        parent = {"name": "model", "sha256": content_hash(flow.state_dict())}
+        assert read_config(exported)["parent"] == parent
     with pytest.raises(ConfigError, match="pass one of them"):
         run(tmp_path / "both", 2, "--init_from", source, "--ckpt_path", str(last))
     with pytest.raises(ConfigError, match="another flow than the recipe's"):

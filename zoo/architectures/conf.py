@@ -18,6 +18,10 @@ class ConfConfig(FlowConfig, Factors):
         FlowConfig.__post_init__(self)
         Factors.__post_init__(self)
 
+    @property
+    def longest_kernel(self) -> int:
+        return max(super().longest_kernel, self.kernel_length)
+
 
 def conf(config: ConfConfig) -> Flow:
     """Build CONF (Karami et al., 2019); the order within a step and the levels are inferred."""

@@ -10,6 +10,10 @@ from zoo.errors import ConfigError
 Preprocessing = Literal["center", "logit"]
 Config = TypeVar("Config", bound="FlowConfig")
 
+# A configuration may come from anywhere: absurd ones are refused before anything is allocated.
+MOST = {"levels": 16, "steps": 1024}
+MOST_WEIGHTS, MOST_PIXELS = 2**31, 2**28
+
 
 @dataclass(frozen=True, kw_only=True)
 class FlowConfig:
@@ -40,6 +44,9 @@ class FlowConfig:
             value = getattr(self, field.name)
             if field.type is int and (type(value) is not int or value < 1):
                 raise ConfigError(f"{field.name} must be a positive integer; got {value!r}.")
+        for name, most in MOST.items():
+            if getattr(self, name) > most:
+                raise ConfigError(f"{name} must be at most {most}; got {getattr(self, name)}.")
         if not isinstance(self.net_actnorm, bool):
             raise ConfigError(f"net_actnorm must be true or false; got {self.net_actnorm!r}.")
         if not isinstance(self.logit_alpha, float) or not 0 < self.logit_alpha <= 0.25:
@@ -55,6 +62,19 @@ class FlowConfig:
             raise ConfigError(
                 f"size must be (H, W) divisible by 2^levels = {2**self.levels}; got {self.size}."
             )
+        if self.channels * math.prod(self.size) > MOST_PIXELS or self.magnitude > MOST_WEIGHTS:
+            raise ConfigError("this flow would need gigabytes: fewer channels, steps, or pixels.")
+
+    @property
+    def longest_kernel(self) -> int:
+        """Side of its largest kernel."""
+        return 3
+
+    @property
+    def magnitude(self) -> int:
+        """Order of magnitude of the number of its weights, without building it."""
+        widest = self.channels * 2 ** (self.levels + 1)
+        return self.levels * self.steps * (self.hidden_channels + self.longest_kernel * widest) ** 2
 
     @classmethod
     def from_dict(cls: type[Config], values: dict[str, Any]) -> Config:
@@ -93,6 +113,10 @@ class PaddedConvConfig(FlowConfig):
             raise ConfigError(f"gain_max must be a positive float or null; got {gain!r}.")
         if not isinstance(self.invert, bool):
             raise ConfigError(f"invert must be true or false; got {self.invert!r}.")
+
+    @property
+    def longest_kernel(self) -> int:
+        return max(super().longest_kernel, self.kernel_size)
 
     @property
     def options(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from zoo.extras import require
 from zoo.files import write_csv
+from zoo.registry import list_models
 
 if TYPE_CHECKING:
     from zoo.evaluation.inverse_benchmark import Row
@@ -113,6 +114,20 @@ def spectral(output: Output = Path("benchmark"), repeats: Repeats = 9) -> None:
         table.add_row(row.convolution, row.direction, str(row.length), nanoseconds)
     console.print(table)
     console.print(f"{output}/spectral.csv and spectral.png written")
+
+
+@benchmark.command("load")
+def loading(output: Output = Path("benchmark"), repeats: Repeats = 9) -> None:
+    """From a fresh interpreter to a ready pretrained model, beyond importing torch."""
+    from zoo.evaluation.load_benchmark import measure
+
+    rows = measure(list_models(pretrained=True), repeats)
+    write_csv(output / "load.csv", [row._asdict() for row in rows])
+    table = Table("model", "way", "import torch s", "then ready s", title=_threads())
+    for row in rows:
+        table.add_row(row.model, row.way, f"{row.torch_seconds:.2f}", f"{row.seconds:.3f}")
+    console.print(table)
+    console.print(f"{output}/load.csv written")
 
 
 def _threads() -> str:

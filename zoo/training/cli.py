@@ -52,6 +52,7 @@ class FlowCLI(LightningCLI):
                 f"{self.model.flow.config}. Change the recipe's model section."
             )
         self.model.flow.load_state_dict(flow.state_dict())
+        self.model.parent = flow.origin
 
 
 class TabularCLI(LightningCLI):

@@ -68,6 +68,8 @@ def export(
     if data_dir is not None and dataset_of(dataset).licence:
         natural = load_images(dataset, data_dir, "test")[:GOLDEN_IMAGES]
     about = {"name": name, "dataset": dataset, "step": saved["global_step"]}
+    if saved.get("parent"):
+        about["parent"] = saved["parent"]
     text = recipe.read_text() if recipe else saved.get("recipe")
     if not text:
         raise WeightsError(f"{checkpoint} holds no recipe. Name it with --recipe.")

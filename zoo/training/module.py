@@ -77,7 +77,9 @@ class FlowModule(DensityModule):
         self.save_hyperparameters()
         config = find_architecture(architecture).preset(preset, **(overrides or {}))
         self.flow = build(config)
-        self.recipe = ""  # the text of the recipe, for whoever exports a checkpoint
+        # For whoever exports a checkpoint: the text of the recipe, and what was fine-tuned.
+        self.recipe = ""
+        self.parent: dict[str, str] | None = None
         self.val_bits_per_dim = BitsPerDim()
 
     def training_step(self, images: Tensor, batch_idx: int) -> Tensor:
@@ -98,3 +100,7 @@ class FlowModule(DensityModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["flow_config"] = config_to_json(self.flow.config)
         checkpoint["recipe"] = self.recipe
+        checkpoint["parent"] = self.parent
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.parent = checkpoint.get("parent")

@@ -1,0 +1,92 @@
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.hub.client import Client, Outcome
+from tests.hub.server import Hub
+from tests.test_flow import tiny
+from zoo.weights import save_folder
+
+# What the client keeps beside the files of models.
+NOTES = {"refs", ".no_exist", ".locks", "CACHEDIR.TAG", ".huggingface-shared-blobs"}
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[Client]:
+    client = Client()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    hub = Hub(tmp_path / "hub")
+    yield hub
+    hub.shutdown()
+    hub.server_close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A tiny flow's config.json and model.safetensors."""
+    save_folder(tiny(), tmp_path / "model", {"name": "tiny", "dataset": "digits"})
+    return tmp_path / "model"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Somebody's computer: an empty working directory and an empty HF_HOME."""
+
+    client: Client
+    folder: Path
+    endpoint: str
+
+    @property
+    def cache(self) -> Path:
+        return self.folder / "home" / "hub"
+
+    def run(self, code: str, **environment: str) -> Outcome:
+        home = {"HF_HOME": str(self.folder / "home"), "HF_ENDPOINT": self.endpoint}
+        return self.client.run(code, self.folder, **{**home, **environment})
+
+    def load(self, source: str, options: str = "", **environment: str) -> Outcome:
+        """The content hash of what zoo.load returns."""
+        return self.run(
+            "import zoo; from zoo.weights import content_hash\n"
+            f"value = content_hash(zoo.load({source!r}, {options}).state_dict())",
+            **environment,
+        )
+
+    def command(self, *arguments: object, **environment: str) -> Outcome:
+        code = f"import sys, zoo.cli; sys.argv = {['flowzoo', *map(str, arguments)]}; "
+        return self.run(code + "zoo.cli.main()", **environment)
+
+    def left(self) -> set[str]:
+        """Names of the files of models in the cache, and anything that should not be there."""
+        found = set()
+        for path in filter(Path.is_file, self.folder.rglob("*")):
+            place = path.relative_to(self.folder)
+            if "snapshots" in place.parts:
+                found.add(path.name)
+            elif place.parts[0] == "home" and place.parts[1] != "hub":
+                continue  # logs and the like
+            elif not (NOTES & set(place.parts) or _is_whole_blob(path)):
+                found.add(str(place))
+        return found
+
+
+def _is_whole_blob(path: Path) -> bool:
+    """Whether a file in a folder of blobs has the content that its name says; Xet's says none."""
+    data = path.read_bytes()
+    git = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+    names = (git, hashlib.sha256(data).hexdigest())
+    return path.name in names or path.resolve().parents[1].name == "blobs"
+
+
+@pytest.fixture
+def machine(client: Client, hub: Hub, tmp_path: Path) -> Machine:
+    (tmp_path / "machine").mkdir()
+    return Machine(client, tmp_path / "machine", hub.url)

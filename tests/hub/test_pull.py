@@ -1,0 +1,368 @@
+"""Loading from the Hub, with the real client against a server on this machine."""
+
+import pickle
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+import zoo
+from tests.hub.conftest import Machine
+from tests.test_flow import tiny
+from tests.test_weights import FIRST, edit_config, flip_byte, tamper, truncate
+from zoo.errors import UnknownModelError
+from zoo.latents import LatentFile
+from zoo.weights import content_hash, save_folder
+
+SHA256 = content_hash(tiny().state_dict())
+FILES = ("config.json", "model.safetensors")
+OFFLINE = {
+    "local_files_only": ("local_files_only=True", {}),
+    "HF_HUB_OFFLINE": ("", {"HF_HUB_OFFLINE": "1"}),
+    "unreachable": ("", {"HF_ENDPOINT": "http://127.0.0.1:1"}),
+}
+
+
+def test_the_weights_come_after_the_config_and_once(machine, hub, folder) -> None:
+    commit = hub.publish_folder("alice/flow", folder)
+    source = f"hf-hub:alice/flow@{commit}"
+    assert machine.load(source).value == SHA256
+    assert hub.downloads == [f"{method} {file}" for file in FILES for method in ("HEAD", "GET")]
+    assert machine.left() == set(FILES)
+    # A pinned commit that is cached makes no request.
+    hub.requests.clear()
+    assert machine.load(source).value == SHA256
+    assert hub.requests == []
+
+
+def test_a_branch_and_a_tag_follow_the_repository(machine, hub, folder) -> None:
+    first = hub.publish_folder("alice/flow", folder)
+    hub.repos["alice/flow"].refs["tags/v1"] = first
+    assert machine.load("hf-hub:alice/flow").value == SHA256
+    edit_config(folder, dataset="mnist")
+    hub.publish_folder("alice/flow", folder)
+    for revision, dataset in (("main", "mnist"), ("v1", "digits")):
+        outcome = machine.run(
+            "from zoo.registry import folder_of; from zoo.weights import read_config\n"
+            f"value = read_config(folder_of('hf-hub:alice/flow@{revision}'))['dataset']"
+        )
+        assert outcome.value == dataset
+
+
+def test_options_of_load(machine, hub, folder, tmp_path) -> None:
+    hub.publish_folder("alice/secret", folder, private=True)
+    options = f"cache_dir={str(tmp_path / 'elsewhere')!r}, token='hf_alice'"
+    assert machine.load("hf-hub:alice/secret", options).value == SHA256
+    assert machine.left() == set()
+    assert "hf_alice" not in machine.load("hf-hub:alice/secret", options).output
+    offline = machine.load("hf-hub:alice/secret", f"{options}, local_files_only=True")
+    assert offline.value == SHA256
+
+
+def test_the_command_pulls_and_prints_the_commit(machine, hub, folder) -> None:
+    commit = hub.publish_folder("alice/flow", folder)
+    outcome = machine.command("pull", "alice/flow")
+    assert outcome.message == "0", outcome.output
+    assert outcome.output.splitlines()[-2:] == [
+        f"weights sha256: {SHA256}",
+        f'zoo.load("hf-hub:alice/flow@{commit}")',
+    ]
+    outcome = machine.command("pull", "alice/none")
+    assert outcome.message == "2"
+    (line,) = (line for line in outcome.output.splitlines() if line.startswith("flowzoo: "))
+    assert "has no alice/none, or keeps it private" in line
+
+
+def test_latents_remember_the_commit(machine, hub, folder) -> None:
+    commit = hub.publish_folder("alice/flow", folder)
+    Image.new("L", (12, 8)).save(machine.folder / "a.png")
+    encode = ("encode", "a.png", "-o", "z.safetensors", "-m", "hf-hub:alice/flow")
+    assert machine.command(*encode).message == "0"
+    latents = LatentFile.load(machine.folder / "z.safetensors")
+    assert latents.model == f"hf-hub:alice/flow@{commit}"
+
+
+@pytest.mark.parametrize("command", [("evaluate", "--data-dir", "data"), ("card",)])
+def test_nothing_is_written_into_the_cache(run, command) -> None:
+    code, _, error = run(*command, "hf-hub:alice/flow")
+    assert code == 2
+    assert "the files of hf-hub:alice/flow are a cache. Fetch your own: hf download." in error
+
+
+def test_offline_with_a_cache(machine, hub, folder) -> None:
+    commit = hub.publish_folder("alice/flow", folder)
+    machine.load("hf-hub:alice/flow")
+    hub.requests.clear()
+    sources = [f"hf-hub:alice/flow@{revision}" for revision in ("main", commit)]
+    for options, environment in OFFLINE.values():
+        outcome = machine.run(
+            f"import zoo\nvalue = [zoo.load(s, {options}).origin['sha256'] for s in {sources}]",
+            **environment,
+        )
+        assert outcome.value == [SHA256] * 2
+    assert hub.requests == []
+
+
+# What is not to be had.
+
+
+def refused(machine: Machine, source: str, options: str = "", **environment: str) -> str:
+    """The message of a HubError, and nothing is left."""
+    outcome = machine.load(source, options, **environment)
+    assert outcome.error == "HubError", outcome.output
+    assert "\n" not in outcome.message
+    assert machine.left() == set()
+    return outcome.message
+
+
+@pytest.mark.parametrize(("options", "environment"), OFFLINE.values(), ids=OFFLINE)
+def test_offline_without_a_cache(machine, hub, folder, options, environment) -> None:
+    hub.publish_folder("alice/flow", folder)
+    message = refused(machine, "hf-hub:alice/flow", options, **environment)
+    assert message.startswith("config.json of alice/flow@main is not in the cache, and http")
+    assert "Connect, without local_files_only and HF_HUB_OFFLINE" in message
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize(
+    ("source", "environment", "message"),
+    [
+        ("alice/none", {}, "has no alice/none, or keeps it private. With a token that may:"),
+        ("alice/secret", {}, "has no alice/secret, or keeps it private"),
+        ("alice/secret", {"HF_TOKEN": "hf_bob"}, "has no alice/secret, or keeps it private"),
+        ("alice/gated", {"HF_TOKEN": "hf_bob"}, "alice/gated is gated. Ask for access at http"),
+        ("alice/flow", {"HF_TOKEN": "hf_mallory"}, r"refuses the token for alice/flow \(HTTP 401"),
+        ("alice/flow@v9", {}, "alice/flow has no revision v9. Its tags and branches are at"),
+        (f"alice/flow@{'0' * 40}", {}, "has no revision 0000"),
+        ("alice/empty", {}, "alice/empty@main has no config.json: it is not a model's folder"),
+    ],
+)
+def test_what_the_hub_does_not_give(machine, hub, folder, source, environment, message) -> None:
+    hub.publish_folder("alice/flow", folder)
+    hub.publish_folder("alice/secret", folder, private=True)
+    hub.publish_folder("alice/gated", folder)
+    hub.repos["alice/gated"].gated = True
+    hub.publish("alice/empty", {"README.md": b"# nothing"})
+    found = refused(machine, f"hf-hub:{source}", **environment)
+    assert re.search(message, found)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["hf-hub:", "hf-hub:flow", "hf-hub:a/b/c", "hf-hub:../../etc@main", "hf-hub:a/b@../../evil"],
+)
+def test_sources_that_name_no_repository(source) -> None:
+    with pytest.raises(UnknownModelError, match="Write hf-hub:OWNER/REPO@REVISION."):
+        zoo.load(source)
+
+
+def test_names_from_the_hub_cannot_leave_the_cache(machine, hub, folder) -> None:
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    hub.publish("alice/flow", {**files, "../../../../evil": b"", "/tmp/evil": b""})
+    assert machine.load("hf-hub:alice/flow").value == SHA256
+    assert machine.left() == set(FILES)
+
+
+def test_a_commit_from_the_hub_cannot_leave_the_cache(machine, hub, folder) -> None:
+    hub.publish_folder("alice/flow", folder)
+    hub.commit_header = "../../../../../evil"
+    assert "Invalid pointer path" in refused(machine, "hf-hub:alice/flow")
+
+
+# Files that are not what they claim to be.
+
+
+def swap(folder: Path) -> None:
+    """Weights of another model of the same architecture."""
+    config = (folder / "config.json").read_bytes()
+    save_folder(tiny(seed=1), folder)
+    (folder / "config.json").write_bytes(config)
+
+
+ENORMOUS = {**tiny().config.to_dict(), "hidden_channels": 2**20}
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: (f / "config.json").write_text("{"), "cannot be read"),
+        (lambda f: edit_config(f, schema_version=2), "schema_version is 2.* Upgrade with"),
+        (lambda f: edit_config(f, architecture="fink"), "no architecture 'fink'"),
+        (lambda f: edit_config(f, flow=ENORMOUS), "this flow would need gigabytes"),
+    ],
+)
+def test_bad_configs_are_refused_before_the_weights(machine, hub, folder, damage, message) -> None:
+    damage(folder)
+    hub.publish_folder("alice/flow", folder)
+    outcome = machine.load("hf-hub:alice/flow")
+    assert outcome.error == "ConfigError"
+    assert re.search(message, outcome.message)
+    assert "\n" not in outcome.message
+    assert machine.left() == {"config.json"}
+    assert hub.downloads == ["HEAD config.json", "GET config.json"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "error", "message", "left"),
+    [
+        (lambda f: truncate(f / FILES[1]), "DamagedError", "is damaged", set()),
+        (lambda f: flip_byte(f / FILES[1]), "DamagedError", "announced is", set()),
+        (lambda f: (f / FILES[1]).write_bytes(b""), "DamagedError", "is damaged", set()),
+        (swap, "DamagedError", "announced is", set()),
+        (lambda f: tamper(f, lambda t: t.pop(FIRST)), "WeightsError", "lacks 1 tensors", FILES),
+        (
+            lambda f: tamper(f, lambda t: t.update(extra=torch.ones(1))),
+            "WeightsError",
+            "has unexpected 1 tensors, such as extra",
+            FILES,
+        ),
+        (
+            lambda f: tamper(f, lambda t: t.update({FIRST: t[FIRST][:1].clone()})),
+            "WeightsError",
+            FIRST,
+            FILES,
+        ),
+        (
+            lambda f: tamper(f, lambda t: t.update({FIRST: t[FIRST].half()})),
+            "WeightsError",
+            "float16",
+            FILES,
+        ),
+    ],
+    ids=["truncated", "flipped", "empty", "swapped", "missing", "extra", "mis-shaped", "mis-typed"],
+)
+def test_bad_weights_are_refused(machine, hub, folder, damage, error, message, left) -> None:
+    """Those that are not the announced ones are not kept; another version may read the rest."""
+    damage(folder)
+    hub.publish_folder("alice/flow", folder)
+    outcome = machine.load("hf-hub:alice/flow")
+    assert outcome.error == error
+    assert message in outcome.message
+    assert "\n" not in outcome.message
+    assert machine.left() == set(left)
+
+
+def test_a_cached_file_that_was_damaged_is_fetched_again(machine, hub, folder) -> None:
+    source = f"hf-hub:alice/flow@{hub.publish_folder('alice/flow', folder)}"
+    machine.load(source)
+    (weights,) = machine.cache.glob("*/snapshots/*/model.safetensors")
+    flip_byte(weights)
+    assert machine.load(source).error == "DamagedError"
+    assert machine.left() == set()
+    assert machine.load(source).value == SHA256
+
+
+def test_a_pickle_is_never_opened(machine, hub, folder) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple:
+            return Path.touch, (machine.folder / "exploded",)
+
+    config, bomb = (folder / "config.json").read_bytes(), pickle.dumps(Bomb())
+    hub.publish("alice/flow", {"config.json": config, "pytorch_model.bin": bomb})
+    outcome = machine.load("hf-hub:alice/flow")
+    assert outcome.error == "HubError"
+    assert "has no model.safetensors" in outcome.message
+    assert machine.left() == {"config.json"}
+    hub.publish("alice/flow", {"config.json": config, "model.safetensors": bomb})
+    outcome = machine.load("hf-hub:alice/flow")
+    assert outcome.error == "DamagedError"
+    assert machine.left() == {"config.json"}
+
+
+# Downloads that go wrong, and several at once.
+
+
+def test_a_download_that_breaks_off_goes_on(machine, hub, folder) -> None:
+    hub.publish_folder("alice/flow", folder)
+    hub.cuts = 2
+    assert machine.load("hf-hub:alice/flow").value == SHA256
+    assert hub.downloads.count("GET model.safetensors") == 3
+    assert machine.left() == set(FILES)
+
+
+def test_a_download_goes_on_where_it_broke_off(machine, hub, folder) -> None:
+    hub.publish_folder("alice/flow", folder)
+    hub.cuts = 1
+    machine.run(
+        "import zoo; from huggingface_hub import constants; constants.DOWNLOAD_CHUNK_SIZE = 64\n"
+        "zoo.load('hf-hub:alice/flow')"
+    )
+    assert machine.load("hf-hub:alice/flow", HF_HUB_OFFLINE="1").value == SHA256
+    ranges = [request.range for request in hub.requests if request.range]
+    assert len(ranges) == 1
+    assert int(re.fullmatch(r"bytes=(\d+)-", ranges[0])[1]) > 0
+
+
+def test_a_download_that_never_ends_leaves_nothing(machine, hub, folder) -> None:
+    hub.publish_folder("alice/flow", folder)
+    hub.cuts = 99
+    outcome = machine.load("hf-hub:alice/flow")
+    assert outcome.error == "HubError"
+    assert "model.safetensors of alice/flow@" in outcome.message
+    assert "did not come through (RemoteProtocolError" in outcome.message
+    assert machine.left() == {"config.json"}
+    hub.cuts = 0
+    assert machine.load("hf-hub:alice/flow").value == SHA256
+
+
+def test_a_full_disk_leaves_nothing(machine, hub, folder) -> None:
+    hub.publish_folder("alice/flow", folder)
+    half = (folder / "model.safetensors").stat().st_size // 2
+    outcome = machine.run(
+        f"import resource, zoo; resource.setrlimit(resource.RLIMIT_FSIZE, ({half}, {half}))\n"
+        "zoo.load('hf-hub:alice/flow')"
+    )
+    assert outcome.error == "HubError"
+    assert "model.safetensors of alice/flow@" in outcome.message
+    assert "File too large" in outcome.message
+    assert machine.left() == {"config.json"}
+
+
+READ_ONLY = """
+import errno, os, sys
+def refuse(event, arguments):
+    writes = event in ("os.mkdir", "os.rename", "os.symlink", "os.remove")
+    if event == "open":
+        writes = arguments[2] & (os.O_WRONLY | os.O_RDWR)
+    paths = [str(path) for path in arguments if isinstance(path, str)]
+    if writes and any("/home/hub" in path for path in paths):
+        raise OSError(errno.EROFS, "Read-only file system", paths[0])
+sys.addaudithook(refuse)
+"""
+
+
+def test_a_read_only_cache(machine, hub, folder) -> None:
+    commit = hub.publish_folder("alice/flow", folder)
+    load = READ_ONLY + "import zoo; zoo.load('hf-hub:alice/flow@{}')"
+    outcome = machine.run(load.format(commit))
+    assert outcome.error == "HubError"
+    assert "Read-only file system" in outcome.message
+    assert outcome.message.endswith("Mend that and try again.")
+    assert machine.left() == set()
+    machine.load("hf-hub:alice/flow")
+    for revision in ("main", commit):
+        assert machine.run(load.format(revision)).error == ""
+
+
+LOAD = "import zoo\ndef load(_): return zoo.load('hf-hub:alice/flow').origin['sha256']\n"
+TOGETHER = {
+    "threads": "from multiprocessing.pool import ThreadPool; value = ThreadPool(2).map(load, 'ab')",
+    "processes": """
+import os
+ours, theirs = os.pipe()
+if os.fork() == 0:
+    os.write(theirs, load(0).encode())
+    os._exit(0)
+os.close(theirs)
+value = [load(1), os.fdopen(ours).read()]
+""",
+}
+
+
+@pytest.mark.parametrize("code", TOGETHER.values(), ids=TOGETHER)
+def test_two_at_once(machine, hub, folder, code) -> None:
+    hub.publish_folder("alice/flow", folder)
+    assert machine.run(LOAD + code).value == [SHA256] * 2
+    assert machine.left() == set(FILES)
