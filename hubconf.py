@@ -251,7 +251,7 @@ def cinc_quad_cifar10(pretrained=True, weights=None):
 
 
 def conf_mnist(pretrained=True, weights=None):
-    """Compact CONF of MNIST. No weights are published yet.
+    """Compact CONF of MNIST.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
@@ -260,7 +260,7 @@ def conf_mnist(pretrained=True, weights=None):
 
     Example:
         >>> import torch
-        >>> flow = torch.hub.load(".", "conf_mnist", source="local", pretrained=False)
+        >>> flow = torch.hub.load(".", "conf_mnist", source="local")
         >>> images = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True

@@ -267,7 +267,10 @@ def card(
         typer.Argument(metavar="[NAME]...", help=f"{MODEL_HELP} Default: all with weights."),
     ] = None,
 ) -> None:
-    """Draw the figures of models and render their cards, README.md, from eval.json."""
+    """Draw the figures of models and render their cards, README.md, from eval.json.
+
+    Without a name also what the README of the repository repeats of them.
+    """
     draw_figures = require("zoo.cards.figures", "train").draw_figures
     from zoo.cards import write_card
     from zoo.cards.overview import refresh_readme
@@ -277,7 +280,8 @@ def card(
         draw_figures(folder)
         write_card(folder)
         console.print(f"{folder}/README.md and its figures written", soft_wrap=True)
-    refresh_readme()
+    if not names:
+        refresh_readme()
 
 
 @app.command(

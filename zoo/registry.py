@@ -66,7 +66,13 @@ MODELS = _unique(
         ),
         Model("conf_cifar10", "conf", "compact_cifar10", "cifar10"),
         Model("conf_fashion_mnist", "conf", "compact_mnist", "fashion_mnist"),
-        Model("conf_mnist", "conf", "compact_mnist", "mnist"),
+        Model(
+            "conf_mnist",
+            "conf",
+            "compact_mnist",
+            "mnist",
+            "a9e9f30f4d55cda54d254fc994290a325e919adb6a7662dca62fafb1b6792030",
+        ),
         Model("finc_cifar10", "finc", "compact_cifar10", "cifar10"),
         Model("finc_fashion_mnist", "finc", "compact_mnist", "fashion_mnist"),
         Model(

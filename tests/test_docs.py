@@ -1,0 +1,108 @@
+"""The docs say what the files of measurements beside them say."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+Record = dict[str, str]
+
+
+def records(name: str) -> list[Record]:
+    return list(csv.DictReader((DOCS / "benchmarks" / name).read_text().splitlines()))
+
+
+def line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def bounded_taps() -> Iterator[str]:
+    for row in records("bounded_taps.csv"):
+        gains = [f"{float(row[name]):.2f}" for name in ("g", "gain", "gain_64")]
+        bits = f"{float(row['bits_per_dim']):.4f}"
+        yield line(row["data"], f"`{row['flow']}`", row["gain_max"], bits, *gains)
+
+
+def cases() -> dict[tuple[str, ...], list[Record]]:
+    """The rows of each case of the inverse benchmark."""
+    table = defaultdict(list)
+    for row in records("inverse.csv"):
+        names = ("images", "unit", "channels", "side", "kernel", "batch")
+        table[tuple(row[name] for name in names)].append(row)
+    return table
+
+
+def chosen(rows: list[Record]) -> Record:
+    return next(row for row in rows if row["chosen"] == "True" and row["method"] != "auto")
+
+
+def inverses() -> Iterator[str]:
+    cells = {
+        (*case[2:4], case[1], case[4]): f"{float(rows[0]['ratio']):.2f} ({chosen(rows)['method']})"
+        for case, rows in cases().items()
+        if "x" in case[0] and case[5] == "100"
+    }
+    columns = [(unit, k) for unit in ("PaddedConv2d", "FInCUnit") for k in ("3", "5", "7")]
+    for channels, side in dict.fromkeys(key[:2] for key in cells):
+        layer = [cells.get((channels, side, *column), "-") for column in columns]
+        yield line(f"C{channels}, {side}²", *layer)
+
+
+def choices() -> Iterator[str]:
+    good = {"True": [], "False": []}
+    for rows in cases().values():
+        best = min(float(row["inverse_ms"]) for row in rows if row["method"] != "auto")
+        within = float(chosen(rows)["inverse_ms"]) <= 1.15 * best
+        good[rows[0]["calibration"]].append(within)
+    fitted, others = good["True"], good["False"]
+    yield f"{sum(fitted)} of {len(fitted)} calibration cases"
+    yield f"{sum(others)} of {len(others)} others"
+
+
+def flows() -> Iterator[str]:
+    table = defaultdict(list)
+    for row in records("flows.csv"):
+        times = f"{float(row['milliseconds']):.0f} ms ({float(row['ratio']):.2f})"
+        table[row["preset"], row["batch"], row["architecture"]].append(times)
+    for (preset, batch, flow), cells in table.items():
+        yield line(f"{preset}, {batch}", f"`{flow}`", *cells)
+
+
+def spectral() -> Iterator[str]:
+    table = defaultdict(dict)
+    for row in records("spectral.csv"):
+        if row["direction"] == "inverse":
+            nanoseconds = f"{float(row['nanoseconds_per_element']):,.1f}"
+            table[int(row["length"])][row["convolution"]] = nanoseconds
+    names = ("circular", "reflect", "symmetric", "dense")
+    for length in (64, 512, 4096, 65536):
+        yield line(f"{length:,}", *[table[length].get(name, "-") for name in names])
+
+
+def ablation() -> Iterator[str]:
+    """The runs of each variant, by the first seed, which all of them have."""
+    table = defaultdict(dict)
+    for row in records("conf_ablation.csv"):
+        bits = f"{float(row['bits_per_dim']):.4f}"
+        table[row["variant"], row["parameters"]][row["seed"]] = bits
+    for (variant, parameters), runs in sorted(table.items(), key=lambda item: item[1]["0"]):
+        seeds = [runs.get(seed, "-") for seed in "012"]
+        yield line(f"`{variant}`", f"{int(parameters):,}", *seeds)
+
+
+TABLES: dict[str, tuple[Callable[[], Iterator[str]], ...]] = {
+    "stability.md": (bounded_taps,),
+    "inverse.md": (inverses, choices, flows),
+    "conf.md": (ablation, spectral),
+    "../model_cards/conf_mnist/README.md": (ablation,),
+}
+
+
+@pytest.mark.parametrize("page", TABLES)
+def test_the_docs_say_what_was_measured(page: str) -> None:
+    text = (DOCS / page).read_text()
+    wanted = [entry for table in TABLES[page] for entry in table()]
+    assert [entry for entry in wanted if entry not in text] == []
