@@ -65,6 +65,25 @@ def glow(config=None, weights=None, **overrides):
     return _architecture("glow", config, weights, overrides)
 
 
+def emerging(config=None, weights=None, **overrides):
+    """Emerging convolutions, a baseline: Glow with two triangular convolutions in each step.
+
+    Args:
+        config: Name of a configuration such as "compact_mnist" or "paper_cifar10", or a dict of
+            all fields; the default is "compact_mnist". The flow has random weights.
+        weights: A pretrained flow instead, with its own configuration: "hf-hub:OWNER/REPO@REVISION"
+            or "local-dir:PATH".
+        **overrides: Fields of a named configuration to change.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "emerging", source="local", config="compact_mnist", steps=2)
+        >>> flow.sample(2, size=(8, 8)).shape
+        torch.Size([2, 1, 8, 8])
+    """
+    return _architecture("emerging", config, weights, overrides)
+
+
 def cinc(config=None, weights=None, **overrides):
     """CInC Flow with affine coupling.
 
@@ -302,6 +321,60 @@ def conf_cifar10(pretrained=True, weights=None):
         True
     """
     return _model("conf_cifar10", pretrained, weights)
+
+
+def emerging_mnist(pretrained=True, weights=None):
+    """Compact flow of emerging convolutions, of MNIST. No weights are published yet.
+
+    Args:
+        pretrained: Load the published weights; False gives random ones.
+        weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
+            flow of the same configuration.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "emerging_mnist", source="local", pretrained=False)
+        >>> images = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+        >>> bool((flow.decode(flow.encode(images)) == images).all())
+        True
+    """
+    return _model("emerging_mnist", pretrained, weights)
+
+
+def emerging_fashion_mnist(pretrained=True, weights=None):
+    """Compact flow of emerging convolutions, of Fashion-MNIST. No weights are published yet.
+
+    Args:
+        pretrained: Load the published weights; False gives random ones.
+        weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
+            flow of the same configuration.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "emerging_fashion_mnist", source="local", pretrained=False)
+        >>> images = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+        >>> bool((flow.decode(flow.encode(images)) == images).all())
+        True
+    """
+    return _model("emerging_fashion_mnist", pretrained, weights)
+
+
+def emerging_cifar10(pretrained=True, weights=None):
+    """Compact flow of emerging convolutions, of CIFAR-10. No weights are published yet.
+
+    Args:
+        pretrained: Load the published weights; False gives random ones.
+        weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
+            flow of the same configuration.
+
+    Example:
+        >>> import torch
+        >>> flow = torch.hub.load(".", "emerging_cifar10", source="local", pretrained=False)
+        >>> images = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
+        >>> bool((flow.decode(flow.encode(images)) == images).all())
+        True
+    """
+    return _model("emerging_cifar10", pretrained, weights)
 
 
 def finc_mnist(pretrained=True, weights=None):

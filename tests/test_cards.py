@@ -13,13 +13,13 @@ import zoo
 from tests.test_flow import tiny
 from zoo.architectures import ARCHITECTURES
 from zoo.cards import FIGURES, render_card, write_card
-from zoo.cards.facts import DATASETS, PAPERS
+from zoo.cards.facts import DATASETS, GITHUB, PAPERS
 from zoo.cards.figure_files import read_stamp
 from zoo.cards.levels import levels_of
 from zoo.cards.origin import split_header
 from zoo.cards.overview import README, render_readme
 from zoo.cards.subject import Subject
-from zoo.errors import ConfigError, WeightsError
+from zoo.errors import ArgumentError, ConfigError, WeightsError
 from zoo.files import write_json
 from zoo.golden import Golden
 from zoo.registry import MODELS, folder_of
@@ -167,7 +167,7 @@ def test_the_usage_lines_run(run, copy, tmp_path, monkeypatch) -> None:
     names: dict[str, Any] = {"images": images}
     exec(python, names)
     clone = f'"{README.parent}", "finc_mnist", source="local"'
-    exec(hub.replace('"OWNER/flowzoo", "finc_mnist"', clone), names)
+    exec(hub.replace(f'"{GITHUB}", "finc_mnist"', clone), names)
     assert torch.equal(names["flow"].decode(names["z"]), images)
     shutil.copy(copy / "samples.png", tmp_path / "image.png")
     monkeypatch.chdir(tmp_path)
@@ -185,8 +185,44 @@ def test_a_fine_tuned_model_names_its_parent_and_where_it_will_be(copy: Path) ->
     assert "Fine-tuned from `cinc_mnist`, whose weights have sha256 `d113e6`." in card
     assert 'zoo.load("hf-hub:OWNER/my_digits")' in card
     assert "license:" not in card, "it is the user's to choose"
+    assert "## Licence\n\nNone has been chosen" in card
     assert "78 min" not in card, "the recipe's header is of another run"
     assert "Provenance" not in read_card("finc_mnist")
+
+
+def test_a_user_chooses_the_licence_of_their_own_model(run, copy: Path) -> None:
+    change(copy / "config.json", name="my_digits")
+    assert "no licence, so others may not use it" in run("card", f"local-dir:{copy}")[1]
+    code, out, _ = run("card", f"local-dir:{copy}", "--license", "cc-by-4.0")
+    assert code == 0
+    assert "no licence" not in out
+    assert ModelCard.load(copy / "README.md").data.license == "cc-by-4.0"
+    assert "## Licence" not in (copy / "README.md").read_text()
+    assert run("card", f"local-dir:{copy}")[0] == 0
+    assert ModelCard.load(copy / "README.md").data.license == "cc-by-4.0", "it is kept"
+
+
+@pytest.mark.parametrize(
+    ("names", "licence", "message"),
+    [
+        (["my_digits"], "apache2", "knows no licence 'apache2'. Did you mean apache-2.0"),
+        (["finc_mnist"], "mit", "finc_mnist is of the zoo and under apache-2.0"),
+        ([], "mit", "name the models whose licence this is"),
+    ],
+)
+def test_licences_that_cannot_be_chosen(run, copy: Path, names, licence, message) -> None:
+    change(copy / "config.json", name="".join(names))
+    before = (copy / "config.json").read_text()
+    code, _, err = run("card", *(f"local-dir:{copy}" for _ in names), "--license", licence)
+    assert code == 2
+    assert message in err
+    assert (copy / "config.json").read_text() == before
+
+
+def test_an_unknown_licence_in_a_config_is_refused(copy: Path) -> None:
+    change(copy / "config.json", name="my_digits", license="free")
+    with pytest.raises(ArgumentError, match="knows no licence 'free'"):
+        render_card(copy)
 
 
 def test_notes_are_on_the_card(copy: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,12 @@ from tests.test_flow import tiny
 from zoo.cards import FIGURES
 from zoo.cards.overview import README
 from zoo.cli import _distinct
+from zoo.errors import NonFiniteError
+from zoo.gallery import interpolation
 from zoo.golden import make_golden
 from zoo.latents import LatentFile
+from zoo.publish import validate
+from zoo.training.data import load_images
 from zoo.weights import save_folder
 
 
@@ -185,7 +190,7 @@ def test_ls_and_info(run, model) -> None:
 def test_evaluate_measures_and_card_shows_it(run, tmp_path) -> None:
     flow, folder = tiny("finc", size=(8, 8)), tmp_path / "square"
     save_folder(flow, folder, {"name": "tiny", "dataset": "digits"})
-    make_golden(flow).save(folder)
+    make_golden(flow, load_images("digits", tmp_path, "test")[:4]).save(folder)
     source = f"local-dir:{folder}"
     assert run("evaluate", source, "--data-dir", tmp_path, "--n-samples", 2)[0] == 0
     evaluation = json.loads((folder / "eval.json").read_text())
@@ -204,6 +209,34 @@ def test_evaluate_measures_and_card_shows_it(run, tmp_path) -> None:
     assert f"{evaluation['bits_per_dim']:.4f}" in card
     assert all(f"({figure})" in card and read(folder / figure).std() > 5 for figure in FIGURES)
     assert README.read_text() == readme
+
+
+@pytest.mark.parametrize(
+    ("seed", "missing"),
+    [
+        (0, {"interpolation.png", "resampling.png", "histogram.png"}),
+        (2, {"interpolation.png", "resampling.png", "histogram.png", "samples.png"}),
+    ],
+    ids=["whose patterns do not interpolate", "whose samples are not finite"],
+)
+def test_a_conf_exported_without_data_gets_its_card(run, tmp_path, seed, missing) -> None:
+    flow, folder = tiny("conf", seed, std=0.2, size=(8, 8)), tmp_path / "conf"
+    save_folder(flow, folder, {"name": "tiny", "dataset": "digits"})
+    golden = make_golden(flow)
+    with pytest.raises(NonFiniteError):
+        interpolation(flow, golden.images)
+    golden.save(folder)
+    for figure in FIGURES:
+        Image.new("L", (2, 2)).save(folder / figure)  # of what was here before
+    code, out, _ = run("card", f"local-dir:{folder}")
+    assert code == 0
+    assert set(re.findall(r"^no (\S+): .", out, re.MULTILINE)) == missing
+    assert {figure for figure in FIGURES if not (folder / figure).exists()} == missing
+    card = (folder / "README.md").read_text()
+    # The reconstructions are shown beside the exactness that was measured.
+    absent = {figure for figure in FIGURES if f"]({figure})" not in card}
+    assert absent == missing | {"reconstructions.png"}
+    validate(folder)
 
 
 def test_demo_does_the_main_job(run, tmp_path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import zoo
+
 DOCS = Path(__file__).parents[1] / "docs"
 Record = dict[str, str]
 
@@ -93,10 +95,48 @@ def ablation() -> Iterator[str]:
         yield line(f"`{variant}`", f"{int(parameters):,}", *seeds)
 
 
+def loading() -> Iterator[str]:
+    rows = records("load.csv")
+    seconds, imports = ([float(row[k]) for row in rows] for k in ("seconds", "torch_seconds"))
+    yield f"{min(seconds):.2f} to {max(seconds):.2f} s from `import torch`"
+    yield f"({min(imports):.1f} to {max(imports):.1f} s in that run)"
+
+
+def test_every_pretrained_model_was_ready_within_0_3_s() -> None:
+    rows = [row for row in records("load.csv") if row["way"] == "torch.hub.load"]
+    assert [row["model"] for row in rows] == zoo.list_models(pretrained=True)
+    assert [row for row in rows if float(row["seconds"]) > 0.3] == []
+
+
+def scaling() -> Iterator[str]:
+    for row in records("scaling.csv"):
+        rate, processes = float(row["images_per_second"]), row["processes"]
+        efficiency = f"{float(row['efficiency']):.2f}"
+        yield line(
+            row["task"], processes, f"{rate:.0f}", f"{rate / int(processes):.0f}", efficiency
+        )
+
+
+def training() -> Iterator[str]:
+    for row in records("training.csv"):
+        ratios = [f"{float(row[name]):.2f}" for name in ("to_normflows", "time_to_glow")]
+        numbers = (f"{float(row[name]):.0f}" for name in ("images_per_second", "mebibytes"))
+        rate, mebibytes = numbers
+        yield line(row["preset"], row["flow"], row["lever"] or "-", rate, *ratios, mebibytes)
+
+
+def budget() -> Iterator[str]:
+    for row in records("budget.csv"):
+        minutes, bits = f"{float(row['minutes']):g}", f"{float(row['bits_per_dim']):.4f}"
+        yield line(row["flow"], minutes, row["steps"], bits)
+
+
 TABLES: dict[str, tuple[Callable[[], Iterator[str]], ...]] = {
     "stability.md": (bounded_taps,),
-    "inverse.md": (inverses, choices, flows),
+    "inverse.md": (inverses, choices, flows, loading),
     "conf.md": (ablation, spectral),
+    "scale.md": (scaling,),
+    "training.md": (training, budget),
     "../model_cards/conf_mnist/README.md": (ablation,),
 }
 

@@ -291,6 +291,12 @@ def test_gains_are_those_of_the_layers_at_the_size_of_the_images() -> None:
         assert certificate.gain == layers[certificate.name].stability(maps).gain
 
 
+def test_both_halves_of_an_emerging_convolution_are_certified() -> None:
+    layers = tiny("emerging").certify().layers
+    kinds = [layer.kind for layer in layers if layer.name.startswith("blocks.0")]
+    assert kinds[:3] == ["Conv1x1", "PaddedConv2d", "PaddedConv2d"]
+
+
 def test_gradients_reach_every_parameter_of_a_flow() -> None:
     flow = tiny().train()
     flow.bits_per_dim(noise(16)).mean().backward()

@@ -2,14 +2,16 @@ import torch
 from torch.testing import assert_close
 
 from tests.test_flow import noise, tiny
-from zoo.gallery import DRAWS, TEMPERATURE, gallery, resampling
+from zoo.errors import NonFiniteError
+from zoo.gallery import DRAWS, NO_IMAGES, TEMPERATURE, gallery, resampling
 from zoo.golden import make_golden
 
 
 def test_the_pictures_are_the_same_for_the_same_weights() -> None:
     flow = tiny()
     golden = make_golden(flow, noise(4))
-    first, second = gallery(flow, golden), gallery(flow, golden)
+    (first, missing), (second, _) = gallery(flow, golden), gallery(flow, golden)
+    assert missing == {}
     assert list(first) == [
         "samples.png",
         "reconstructions.png",
@@ -21,10 +23,29 @@ def test_the_pictures_are_the_same_for_the_same_weights() -> None:
         assert len(grid.images) % grid.columns == 0
 
 
+def test_between_patterns_and_noise_nothing_is_drawn() -> None:
+    flow = tiny("conf", size=(8, 8))
+    grids, missing = gallery(flow, make_golden(flow))
+    assert set(grids) == {"samples.png", "reconstructions.png"}
+    assert missing == dict.fromkeys(("interpolation.png", "resampling.png"), NO_IMAGES)
+
+
+def test_what_is_not_finite_is_not_drawn(monkeypatch) -> None:
+    flow = tiny()
+
+    def overflow(*_: object, **__: object) -> None:
+        raise NonFiniteError("64 of 64 images are not finite.")
+
+    monkeypatch.setattr(flow, "sample", overflow)
+    grids, missing = gallery(flow, make_golden(flow, noise(4)))
+    assert set(grids) == {"reconstructions.png", "interpolation.png", "resampling.png"}
+    assert missing == {"samples.png": "64 of 64 images are not finite."}
+
+
 def test_a_reconstruction_is_the_image_and_its_difference_is_zero() -> None:
     flow = tiny()
     golden = make_golden(flow, noise(4))
-    triples = gallery(flow, golden)["reconstructions.png"].images.unflatten(0, (-1, 3))
+    triples = gallery(flow, golden).grids["reconstructions.png"].images.unflatten(0, (-1, 3))
     assert torch.equal(triples[:, 0], golden.images)
     assert torch.equal(triples[:, 1], golden.images)
     assert not triples[:, 2].any()

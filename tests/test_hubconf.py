@@ -1,5 +1,7 @@
 import ast
 import doctest
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,10 @@ import torch
 import hubconf
 import zoo
 from zoo.architectures import ARCHITECTURES
+from zoo.cards.facts import GITHUB
 from zoo.errors import WeightsError
+from zoo.publish import usage
+from zoo.registry import folder_of
 
 REPOSITORY = Path(__file__).parents[1]
 ENTRYPOINTS = {
@@ -70,6 +75,15 @@ def test_unpublished_weights_are_an_error() -> None:
         hub("glow_mnist", pretrained=True)
 
 
+def test_every_place_names_the_same_repository_of_github() -> None:
+    cards = [folder_of(name) / "README.md" for name in zoo.list_models(pretrained=True)]
+    for path in (REPOSITORY / "README.md", REPOSITORY / "hubconf.py", *cards):
+        named = re.findall(r'torch\.hub\.load\(\s*"(\w[^"]*)"', path.read_text())
+        assert named
+        assert {name for name in named if name != "."} <= {GITHUB, f"{GITHUB}:v{zoo.__version__}"}
+    assert f'"{GITHUB}:v{zoo.__version__}"' in usage("hf-hub:a/b@c", folder_of("finc_mnist"))
+
+
 def test_nothing_is_imported_before_an_entrypoint_is_called() -> None:
     tree = ast.parse((REPOSITORY / "hubconf.py").read_text())
     assert not any(isinstance(node, ast.Import | ast.ImportFrom) for node in tree.body)
@@ -82,5 +96,15 @@ def test_a_foreign_package_zoo_is_noticed(tmp_path: Path) -> None:
         f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import zoo, torch\n"
         f"torch.hub.load({str(REPOSITORY)!r}, 'finc', source='local')"
     )
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert "ImportError: a foreign package zoo, or another version of flowzoo" in run.stderr
+    # As torch.hub users see it; no error of flowzoo's own can be imported there.
+    environment = {
+        **os.environ,
+        "TORCH_HOME": str(tmp_path / "hub"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    command = [sys.executable, "-c", script]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    *_, last = run.stderr.splitlines()
+    assert last.startswith("ImportError: a foreign package zoo, or another version of flowzoo")
+    assert last.endswith("Load it in a process that has not imported the other one.")
+    assert [path.name for path in tmp_path.rglob("*")] == ["zoo", "__init__.py"]

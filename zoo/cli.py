@@ -23,6 +23,7 @@ from zoo.extras import require
 from zoo.files import write_json
 from zoo.hub import HUB
 from zoo.latents import LatentFile
+from zoo.memory import keep_memory
 from zoo.pictures import Fit, read_image, write_grid, write_image
 from zoo.registry import LOCAL, MODELS, folder_of, list_models, load, pin
 from zoo.weights import content_hash, read_config
@@ -51,13 +52,15 @@ Original = Annotated[
 
 
 def main() -> None:
-    """Run the command; every error is one line and exit code 2."""
+    """Run the command; every error is one line and exit code 2, or that of SIGTERM."""
+    keep_memory()
+    status = 2
     # click's UsageError, which typer does not export.
     usage_error: type[Exception] = typer.BadParameter.__bases__[0]
     try:
         sys.exit(app(standalone_mode=False))
     except FlowzooError as error:
-        message = str(error)
+        message, status = str(error), error.exit_status
     except usage_error as error:
         message = error.format_message()  # type: ignore[attr-defined]
         if not message:  # no arguments: the help has been printed
@@ -68,7 +71,7 @@ def main() -> None:
     except OSError as error:
         message = str(error)
     print(f"flowzoo: {' '.join(message.split())}", file=sys.stderr)
-    sys.exit(2)
+    sys.exit(status)
 
 
 @app.command()
@@ -132,6 +135,44 @@ def encode(
     sha256 = content_hash(flow.state_dict())
     LatentFile(source, sha256, [fitted for _, fitted in read], latents).save(output)
     console.print(f"{len(read)} images encoded, each verified to come back exactly: {output}")
+
+
+@app.command("encode-dataset")
+def encode_dataset(
+    name: ModelArgument,
+    data: Annotated[str, typer.Option(help="Name of the data set.")],
+    data_dir: Annotated[Path, typer.Option(help="Folder of the data sets' raw files.")],
+    output: Annotated[Path, typer.Option("--out", "-o", help="Folder for shards and index.")],
+    split: Annotated[str, typer.Option(help="test, or train (validation included).")] = "test",
+    shard_size: Annotated[
+        int, typer.Option(help="Images per shard, and at a time in memory.", min=1)
+    ] = 1000,
+    strategy: Annotated[str, typer.Option(help="Lightning's, such as ddp.")] = "auto",
+    accelerator: Annotated[str, typer.Option(help="Lightning's: cpu, gpu, ...")] = "auto",
+    devices: Annotated[str, typer.Option(help="Lightning's: how many processes a node.")] = "auto",
+    num_nodes: Annotated[int, typer.Option(help="Nodes.", min=1)] = 1,
+) -> None:
+    """Encode a whole data set into shards of exact latents; a killed run is taken up again."""
+    if split not in ("train", "test"):
+        raise typer.BadParameter(f"--split is train or test; got {split}.")
+    index = require("zoo.training.encoding", "train").encode_dataset(
+        name,
+        data,
+        data_dir,
+        output,
+        split=split,
+        shard_size=shard_size,
+        strategy=strategy,
+        accelerator=accelerator,
+        devices=devices,
+        num_nodes=num_nodes,
+    )
+    if index is not None:
+        console.print(
+            f"{index['images']:,} images in {len(index['shards'])} shards, each verified to come "
+            f"back exactly, {index['float64']:,} of them by float64: {output}/",
+            soft_wrap=True,
+        )
 
 
 @app.command()
@@ -230,7 +271,8 @@ def evaluate(
     from zoo.evaluation.outliers import OTHERS, compared_sets
 
     flow, dataset = load(name), read_named_config(folder)["dataset"]
-    images = data.load_images(dataset, data_dir, "test")
+    shape = {"size": flow.config.size, "channels": flow.config.channels}  # of a folder's images
+    images = data.load_images(dataset, data_dir, "test", **shape)
     others = {other: data.load_images(other, data_dir, "test") for other in OTHERS.get(dataset, ())}
     compared = compared_sets(images, others)
     totals = {
@@ -266,6 +308,9 @@ def card(
         list[str] | None,
         typer.Argument(metavar="[NAME]...", help=f"{MODEL_HELP} Default: all with weights."),
     ] = None,
+    license: Annotated[
+        str | None, typer.Option(help="Of your weights, such as apache-2.0; kept in config.json.")
+    ] = None,
 ) -> None:
     """Draw the figures of models and render their cards, README.md, from eval.json.
 
@@ -273,13 +318,24 @@ def card(
     """
     draw_figures = require("zoo.cards.figures", "train").draw_figures
     from zoo.cards import write_card
+    from zoo.cards.licences import choose_licence, licence_of
     from zoo.cards.overview import refresh_readme
+    from zoo.cards.subject import Subject
 
+    if license and not names:
+        raise typer.BadParameter("name the models whose licence this is.")
     for name in names or list_models(pretrained=True):
         folder = _own_folder(name)
-        draw_figures(folder)
+        if license:
+            choose_licence(folder, license)
+        missing = draw_figures(folder)
         write_card(folder)
         console.print(f"{folder}/README.md and its figures written", soft_wrap=True)
+        for figure, reason in missing.items():
+            console.print(f"no {figure}: {reason}", soft_wrap=True)
+        if licence_of(Subject.read(folder)) is None:
+            hint = f"Choose one: flowzoo card {name} --license apache-2.0"
+            console.print(f"no licence, so others may not use it. {hint}", soft_wrap=True)
     if not names:
         refresh_readme()
 
@@ -328,7 +384,8 @@ def export(
     """Write a checkpoint's flow as a model folder: weights, config, golden tensors, recipe."""
     options = {"name": name, "recipe": recipe, "data_dir": data_dir}
     folder = require("zoo.training.export", "train").export(checkpoint, output, **options)
-    console.print(f"{folder}/ written. Measure it: flowzoo evaluate local-dir:{folder} ...")
+    measure = f"flowzoo evaluate local-dir:{folder} --data-dir DATA"
+    console.print(f"{folder}/ written. Measure it: {measure}", soft_wrap=True)
 
 
 @app.command()
@@ -363,6 +420,7 @@ def push(
 ) -> None:
     """Check a model's folder, publish it on the Hugging Face Hub and print how to load it."""
     from zoo import publish
+    from zoo.cards.facts import GITHUB
 
     options: dict[str, Any] = {"private": private, "tag": tag, "revision": revision}
     if everything and owner and not (source or repo_id):
@@ -372,6 +430,7 @@ def push(
         pinned = {publish.push(folder, repo_id, **options): folder}
     else:
         raise typer.BadParameter("pass NAME|FOLDER and --repo-id, or --all and --owner.")
+    console.print(f"published; the lines to paste ({GITHUB} is where flowzoo is on GitHub):")
     for where, folder in pinned.items():
         console.print(publish.usage(where, folder), soft_wrap=True)
 

@@ -44,8 +44,10 @@ def demo(name: str, folder: Path, console: Console) -> int:
     table.add_row("decode", f"{1000 * (decoded - encoded) / count:.1f} ms/image")
     console.print(table)
 
-    grids = gallery(flow, golden)
+    grids, missing = gallery(flow, golden)
     for file, (images, columns) in grids.items():
         write_grid(images, folder / file, columns)
     console.print(f"{', '.join(grids)} written to {folder}/")
+    for file, reason in missing.items():
+        console.print(f"no {file}: {reason}", soft_wrap=True)
     return int((~same).sum())

@@ -2,7 +2,13 @@
 
 
 class FlowzooError(Exception):
-    """Base of all errors of this package; the command line prints them on one line."""
+    """Base of all errors of this package; the command line prints them on one line.
+
+    Attributes:
+        exit_status: What the command then ends with.
+    """
+
+    exit_status = 2
 
 
 class ArgumentError(FlowzooError, ValueError):
@@ -47,3 +53,9 @@ class HubError(FlowzooError, OSError):
 
 class DataError(FlowzooError, OSError):
     """A data set whose files are missing or not the official ones."""
+
+
+class TerminatedError(FlowzooError, RuntimeError):
+    """Training that SIGTERM ended, after a checkpoint was written."""
+
+    exit_status = 128 + 15

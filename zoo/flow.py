@@ -137,12 +137,23 @@ class Flow(nn.Module):
     # Density.
 
     def log_prob(
-        self, images: Tensor, *, n_samples: int = 1, generator: torch.Generator | None = None
+        self,
+        images: Tensor,
+        *,
+        n_samples: int = 1,
+        generator: torch.Generator | None = None,
+        noise: Tensor | None = None,
     ) -> Tensor:
         """Log-likelihood of 8-bit images in nats, (B,) float64, by uniform dequantization.
 
         One draw gives an unbiased estimate of a lower bound; n_samples=k gives the
         importance-weighted bound log(1/k sum_i p(x + u_i)), tighter with every k.
+
+        Args:
+            images: uint8 (B, C, H, W), H and W divisible by 2^levels.
+            n_samples: Number of draws k.
+            generator: What draws them; torch's own if not given.
+            noise: (B, C, H, W) in [0, 1), in place of a draw.
 
         Source: Theis et al., 2016, section 3.1; Burda et al., 2016, for the weighted bound.
 
@@ -152,7 +163,7 @@ class Flow(nn.Module):
         """
         self._check(images)
         _at_least("n_samples", n_samples, 1)
-        draws = [self._log_prob_of_draw(images, generator) for _ in range(n_samples)]
+        draws = [self._log_prob_of_draw(images, noise, generator) for _ in range(n_samples)]
         log_prob = torch.stack(draws).logsumexp(0) - math.log(n_samples)
         finite = log_prob.detach().isfinite()
         if not finite.all():
@@ -164,14 +175,21 @@ class Flow(nn.Module):
         return log_prob
 
     def bits_per_dim(
-        self, images: Tensor, *, n_samples: int = 1, generator: torch.Generator | None = None
+        self,
+        images: Tensor,
+        *,
+        n_samples: int = 1,
+        generator: torch.Generator | None = None,
+        noise: Tensor | None = None,
     ) -> Tensor:
         """-log_prob / (D ln 2) of 8-bit images, (B,) float64; arguments as for `log_prob`."""
-        log_prob = self.log_prob(images, n_samples=n_samples, generator=generator)
+        log_prob = self.log_prob(images, n_samples=n_samples, generator=generator, noise=noise)
         return -log_prob / (math.prod(images.shape[1:]) * math.log(2))
 
-    def _log_prob_of_draw(self, images: Tensor, generator: torch.Generator | None) -> Tensor:
-        x, log_volume = self.dequantize(images, dtype=self.dtype, generator=generator)
+    def _log_prob_of_draw(
+        self, images: Tensor, noise: Tensor | None, generator: torch.Generator | None
+    ) -> Tensor:
+        x, log_volume = self.dequantize(images, noise, self.dtype, generator)
         z, log_det = self(x)
         log_normal = -0.5 * (z.double().square() + math.log(2 * math.pi)).sum(1)
         return log_normal + log_det + log_volume
@@ -262,24 +280,28 @@ class Flow(nn.Module):
 
     # What the flow is.
 
-    def push_to_hub(self, repo_id: str, *, dataset: str, **options: Any) -> str:
+    def push_to_hub(
+        self, repo_id: str, *, dataset: str, license: str | None = None, **options: Any
+    ) -> str:
         """Publish this flow on the Hugging Face Hub, with its card and with what it comes from.
 
         Args:
             repo_id: "OWNER/REPO"; created if missing.
             dataset: What it was trained on, for the card.
+            license: Of the weights, such as "apache-2.0", for the card; by default none.
             **options: private, tag, revision and token, as for `zoo.publish.push`.
 
         Returns:
             What `zoo.load` takes: "hf-hub:OWNER/REPO@COMMIT".
 
         Raises:
+            ArgumentError: If the Hub knows no such licence.
             HubError: If the Hub refuses, or cannot be reached.
             NotInvertibleError: If its round trip is not exact; nothing is uploaded then.
         """
         from zoo.publish import push_flow
 
-        return push_flow(self, repo_id, dataset, **options)
+        return push_flow(self, repo_id, dataset, license, **options)
 
     def certify(self, images: Tensor | None = None) -> exactness.Certificate:
         """How stable the inverse of every linear layer is, and the measured round trip.

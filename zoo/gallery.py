@@ -1,16 +1,23 @@
 """Pictures of what a flow does, as grids."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from zoo.errors import NonFiniteError
 from zoo.flow import Flow
-from zoo.golden import Golden
+from zoo.golden import GOLDEN, Golden
 
 TEMPERATURE = 0.8
 STEPS = 10
 DRAWS = 9
+OF_IMAGES = ("interpolation.png", "resampling.png")
+NO_IMAGES = (
+    f"{GOLDEN} holds fewer than two images of the data set; flowzoo export --data-dir puts them "
+    "there, where their licence lets them be passed on"
+)
 
 
 class Grid(NamedTuple):
@@ -20,24 +27,53 @@ class Grid(NamedTuple):
     columns: int
 
 
-def gallery(flow: Flow, golden: Golden) -> dict[str, Grid]:
-    """Grids by file name, the same for the same weights.
+class Gallery(NamedTuple):
+    """Grids by file name, and for those that cannot be drawn the reason."""
+
+    grids: dict[str, Grid]
+    missing: dict[str, str]
+
+
+def gallery(flow: Flow, golden: Golden) -> Gallery:
+    """Every grid that can be drawn, the same for the same weights.
+
+    Interpolation and resampling are of images of the data set only: between patterns and noise lie
+    latents like those of no image, which a flow may well decode to infinity.
 
     Args:
         flow: In eval mode.
-        golden: Its golden tensors; their images are shown, those of the data set if there are any.
+        golden: Its golden tensors, whose images are shown.
     """
-    natural = golden.images[: golden.natural or len(golden.images)]
+    drawn = Gallery({}, {})
+    for name, draw in _pictures(flow, golden).items():
+        if name in OF_IMAGES and golden.natural < 2:
+            drawn.missing[name] = NO_IMAGES
+            continue
+        try:
+            drawn.grids[name] = draw()
+        except NonFiniteError as error:
+            drawn.missing[name] = str(error)
+    return drawn
+
+
+def _pictures(flow: Flow, golden: Golden) -> dict[str, Callable[[], Grid]]:
+    """How to draw each grid; in this order, as they share a generator."""
+    natural = golden.images[: golden.natural]
     generator = torch.Generator(flow.device).manual_seed(0)
-    samples = flow.sample(64, temperature=TEMPERATURE, generator=generator)
-    grids = {
-        "samples.png": Grid(samples, 8),
-        "reconstructions.png": Grid(reconstructions(flow, golden.images), 12),
-        "interpolation.png": Grid(interpolation(flow, natural), STEPS),
+    pictures = {
+        "samples.png": lambda: Grid(samples(flow, generator), 8),
+        "reconstructions.png": lambda: Grid(reconstructions(flow, golden.images), 12),
+        "interpolation.png": lambda: Grid(interpolation(flow, natural), STEPS),
+        "resampling.png": lambda: Grid(resampling(flow, natural[:8], generator), 1 + DRAWS),
     }
-    if len(flow.blocks) > 1:
-        grids["resampling.png"] = Grid(resampling(flow, natural[:8], generator), 1 + DRAWS)
-    return grids
+    if len(flow.blocks) == 1:
+        del pictures["resampling.png"]
+    return pictures
+
+
+def samples(flow: Flow, generator: torch.Generator) -> Tensor:
+    """64 samples (64, C, H, W)."""
+    return flow.sample(64, temperature=TEMPERATURE, generator=generator)
 
 
 def reconstructions(flow: Flow, images: Tensor) -> Tensor:

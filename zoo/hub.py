@@ -154,7 +154,8 @@ def _explain(error: Exception, repository: Repository, file: str) -> str:
         if isinstance(error, kind):
             return text
     if status in (401, 403):
-        return f"{hub} refuses the token for {repo} (HTTP {status}). {LOGIN}"
+        refused = "refuses the token" if _sent_token(error) else "wants a token"
+        return f"{hub} {refused} for {repo} (HTTP {status}). {LOGIN}"
     reason = " ".join(str(error).split())
     return (
         f"{file} of {repository} did not come through ({type(error).__name__}: {reason}). Mend "
@@ -164,3 +165,8 @@ def _explain(error: Exception, repository: Repository, file: str) -> str:
 
 def _status(error: Exception) -> int | None:
     return getattr(getattr(error, "response", None), "status_code", None)
+
+
+def _sent_token(error: Exception) -> bool:
+    request = getattr(getattr(error, "response", None), "request", None)
+    return "authorization" in getattr(request, "headers", {})

@@ -67,7 +67,7 @@ def read_image(path: Path, flow: Flow, fit: Fit) -> tuple[Tensor, Fitted]:
     channels = flow.config.channels
     if channels not in MODES:
         raise ImageError(f"the model has {channels} channels; image files have 1 or 3.")
-    picture, mode = _open(path, MODES[channels])
+    picture, mode = open_picture(path, MODES[channels])
     original = (picture.height, picture.width)
     changes = [] if mode == picture.mode else [f"{mode} to {picture.mode}"]
     size, offset = _fitted_size(original, flow, fit, path)
@@ -116,8 +116,12 @@ def write_grid(images: Tensor, path: Path, columns: int) -> None:
     write_image(grid(images, columns), path)
 
 
-def _open(path: Path, mode: str) -> tuple[Image.Image, str]:
-    """The image in the mode, and the mode that the file has."""
+def open_picture(path: Path, mode: str) -> tuple[Image.Image, str]:
+    """The image of a file in the mode "L" or "RGB", and the mode that the file has.
+
+    Raises:
+        ImageError: If the file is no image, or has more than 8 bits per channel.
+    """
     try:
         with Image.open(path) as picture:
             converted, found = picture.convert(mode), picture.mode

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import __version__
 from zoo.cards import CARD, render_card, write_card
-from zoo.cards.front_matter import LICENCE, TASK
+from zoo.cards.facts import GITHUB
+from zoo.cards.front_matter import TASK
+from zoo.cards.licences import OURS, check_licence
 from zoo.cards.subject import Subject
 from zoo.errors import ArgumentError, HubError
 from zoo.evaluation.record import EVALUATION, read_evaluation
@@ -21,7 +23,6 @@ from zoo.weights import content_hash, read_config, save_folder
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-GITHUB = f"OWNER/flowzoo:v{__version__}"
 INDEX = "flowzoo"
 
 
@@ -55,9 +56,13 @@ def push(
     return _upload(folder, repo_id, private=private, tag=tag, revision=revision, token=token)
 
 
-def push_flow(flow: Flow, repo_id: str, dataset: str, **options: Any) -> str:
+def push_flow(
+    flow: Flow, repo_id: str, dataset: str, license: str | None = None, **options: Any
+) -> str:
     """Publish a flow in memory, named as its repository; see `Flow.push_to_hub`."""
     about: dict[str, Any] = {"name": Path(repo_id).name, "dataset": dataset}
+    if license is not None:
+        about["license"] = check_licence(license)
     if flow.origin and flow.origin["sha256"] != content_hash(flow.state_dict()):
         about["parent"] = flow.origin
     with tempfile.TemporaryDirectory() as folder:
@@ -99,8 +104,9 @@ def validate(folder: Path) -> None:
 def usage(pinned: str, folder: Path) -> str:
     """The lines that load a published folder, to paste."""
     architecture = read_config(folder)["architecture"]
+    arguments = f'"{architecture}", weights="{pinned}", trust_repo=True'
     return (
-        f'torch.hub.load("{GITHUB}", "{architecture}", weights="{pinned}", trust_repo=True)\n'
+        f'torch.hub.load("{GITHUB}:v{__version__}", {arguments})\n'
         f'zoo.load("{pinned}")\n'
         f"flowzoo sample {pinned}"
     )
@@ -111,7 +117,7 @@ def index_card(pinned: Mapping[str, Path]) -> str:
     from huggingface_hub import ModelCardData
 
     about = ModelCardData(
-        license=LICENCE,
+        license=OURS,
         library_name="flowzoo",
         pipeline_tag=TASK,
         tags=["normalizing-flow", "invertible-convolution", "pytorch"],

@@ -73,6 +73,9 @@ MODELS = _unique(
             "mnist",
             "a9e9f30f4d55cda54d254fc994290a325e919adb6a7662dca62fafb1b6792030",
         ),
+        Model("emerging_cifar10", "emerging", "compact_cifar10", "cifar10"),
+        Model("emerging_fashion_mnist", "emerging", "compact_mnist", "fashion_mnist"),
+        Model("emerging_mnist", "emerging", "compact_mnist", "mnist"),
         Model("finc_cifar10", "finc", "compact_cifar10", "cifar10"),
         Model("finc_fashion_mnist", "finc", "compact_mnist", "fashion_mnist"),
         Model(

@@ -17,6 +17,7 @@ from zoo.bijections import (
     CircularConv,
     Conv1x1,
     ConvolutionalCoupling,
+    EmergingConv2d,
     FInCUnit,
     LeakyReLUGate,
     Logit,
@@ -122,6 +123,9 @@ CASES: dict[str, Case] = {
     "convolutional_coupling-actnorm": Case(
         lambda: ConvolutionalCoupling(4, 6, actnorm=True), (4, 5, 3)
     ),
+    "emerging_conv": Case(lambda: EmergingConv2d(4), (4, 5, 3)),
+    "emerging_conv-5x5": Case(lambda: EmergingConv2d(3, 5), (3, 4, 6)),
+    "emerging_conv-inverted": Case(lambda: EmergingConv2d(2, invert=True), (2, 4, 3)),
     "finc_unit": Case(lambda: FInCUnit(8), (8, 5, 4)),
     "finc_unit-2x5": Case(lambda: FInCUnit(4, (2, 5)), (4, 3, 6)),
     "leaky_relu_gate": Case(lambda: LeakyReLUGate(3), (3, 4, 5)),

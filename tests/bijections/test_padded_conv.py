@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from tests.bijections.cases import shake
-from zoo.bijections import FInCUnit, PaddedConv2d
+from zoo.bijections import EmergingConv2d, FInCUnit, PaddedConv2d
 from zoo.errors import ConfigError
 from zoo.solvers import CORNERS, METHODS
 
@@ -163,6 +163,23 @@ def test_the_bound_holds_whatever_the_taps() -> None:
 def test_bad_options_say_what_is_right(arguments, message) -> None:
     with pytest.raises(ConfigError, match=message):
         PaddedConv2d(**arguments)
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_an_emerging_convolution_sees_all_of_its_square_support_and_no_more(k: int) -> None:
+    layer = EmergingConv2d(3, k).double()
+    shake(layer)
+    impulses = torch.zeros(3, 3, 9, 9, dtype=torch.float64)
+    impulses[range(3), range(3), 4, 4] = 1
+    response = layer(impulses)[0] - layer(torch.zeros_like(impulses))[0]
+    inside = torch.zeros(9, 9, dtype=torch.bool)
+    inside[4 - k // 2 : 5 + k // 2, 4 - k // 2 : 5 + k // 2] = True
+    assert torch.equal(response != 0, inside.expand_as(response))
+
+
+def test_an_emerging_convolution_has_an_odd_support() -> None:
+    with pytest.raises(ConfigError, match="is odd; got 4"):
+        EmergingConv2d(3, 4)
 
 
 def test_finc_unit_needs_a_multiple_of_four_channels() -> None:

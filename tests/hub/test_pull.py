@@ -249,7 +249,10 @@ def test_a_cached_file_that_was_damaged_is_fetched_again(machine, hub, folder) -
     machine.load(source)
     (weights,) = machine.cache.glob("*/snapshots/*/model.safetensors")
     flip_byte(weights)
-    assert machine.load(source).error == "DamagedError"
+    outcome = machine.load(source)
+    assert outcome.error == "DamagedError"
+    assert "does not hold the announced weights" in outcome.message
+    assert "\n" not in outcome.message
     assert machine.left() == set()
     assert machine.load(source).value == SHA256
 
@@ -264,10 +267,13 @@ def test_a_pickle_is_never_opened(machine, hub, folder) -> None:
     outcome = machine.load("hf-hub:alice/flow")
     assert outcome.error == "HubError"
     assert "has no model.safetensors" in outcome.message
+    assert "\n" not in outcome.message
     assert machine.left() == {"config.json"}
     hub.publish("alice/flow", {"config.json": config, "model.safetensors": bomb})
     outcome = machine.load("hf-hub:alice/flow")
     assert outcome.error == "DamagedError"
+    assert "model.safetensors is damaged" in outcome.message
+    assert "\n" not in outcome.message
     assert machine.left() == {"config.json"}
 
 
@@ -302,6 +308,7 @@ def test_a_download_that_never_ends_leaves_nothing(machine, hub, folder) -> None
     assert outcome.error == "HubError"
     assert "model.safetensors of alice/flow@" in outcome.message
     assert "did not come through (RemoteProtocolError" in outcome.message
+    assert "\n" not in outcome.message
     assert machine.left() == {"config.json"}
     hub.cuts = 0
     assert machine.load("hf-hub:alice/flow").value == SHA256
@@ -317,6 +324,7 @@ def test_a_full_disk_leaves_nothing(machine, hub, folder) -> None:
     assert outcome.error == "HubError"
     assert "model.safetensors of alice/flow@" in outcome.message
     assert "File too large" in outcome.message
+    assert "\n" not in outcome.message
     assert machine.left() == {"config.json"}
 
 
@@ -340,6 +348,7 @@ def test_a_read_only_cache(machine, hub, folder) -> None:
     assert outcome.error == "HubError"
     assert "Read-only file system" in outcome.message
     assert outcome.message.endswith("Mend that and try again.")
+    assert "\n" not in outcome.message
     assert machine.left() == set()
     machine.load("hf-hub:alice/flow")
     for revision in ("main", commit):

@@ -13,6 +13,7 @@ from tests.hub.server import Hub
 from tests.test_flow import tiny
 from tests.test_weights import edit_config, flip_byte, tamper
 from zoo.cards import write_card
+from zoo.cards.facts import GITHUB
 from zoo.golden import make_golden
 from zoo.weights import content_hash
 
@@ -45,7 +46,7 @@ def test_a_pushed_folder_loads_elsewhere(machine, hub, folder, environment, tmp_
     assert outcome.message == "0", outcome.output
     pinned = f"hf-hub:alice/flow@{head(hub)}"
     assert outcome.output.splitlines()[-3:] == [
-        f'torch.hub.load("OWNER/flowzoo:v{zoo.__version__}", "finc", weights="{pinned}", '
+        f'torch.hub.load("{GITHUB}:v{zoo.__version__}", "finc", weights="{pinned}", '
         "trust_repo=True)",
         f'zoo.load("{pinned}")',
         f"flowzoo sample {pinned}",
@@ -157,7 +158,7 @@ def test_only_what_is_right_is_published(run, folder, damage, message) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environment", "message"),
     [
-        (["alice/flow"], {}, "refuses the token for alice/flow (HTTP 401)"),
+        (["alice/flow"], {}, "wants a token for alice/flow (HTTP 401)"),
         (["alice/flow"], {"HF_TOKEN": "hf_bob"}, "refuses the token for alice/flow (HTTP 403)"),
         (["alice/flow"], {"HF_TOKEN": "hf_eve"}, "refuses the token for alice/flow (HTTP 401)"),
         (["alice/flow"], {**LFS, "HF_HUB_OFFLINE": "1"}, "the upload of alice/flow@main did not"),
@@ -205,7 +206,9 @@ def test_a_fine_tuned_flow_keeps_its_parent(machine, hub, folder) -> None:
         f"import torch, zoo; flow = zoo.load('hf-hub:alice/parent@{parent}').train()\n"
         "torch.manual_seed(0)\n"
         "for parameter in flow.parameters(): parameter.data += 1e-3 * torch.randn_like(parameter)\n"
-        "value = flow.push_to_hub('alice/tuned', dataset='digits', token='hf_alice')\n"
+        "value = flow.push_to_hub(\n"
+        "    'alice/tuned', dataset='digits', license='mit', token='hf_alice'\n"
+        ")\n"
         "assert flow.training",
     )
     assert outcome.value == f"hf-hub:alice/tuned@{head(hub, 'alice/tuned')}", outcome.output
@@ -214,6 +217,7 @@ def test_a_fine_tuned_flow_keeps_its_parent(machine, hub, folder) -> None:
         f"value = read_config(folder_of({outcome.value!r}))"
     )
     assert loaded.value["name"] == "tuned"
+    assert loaded.value["license"] == "mit"
     assert loaded.value["parent"] == {
         "name": f"hf-hub:alice/parent@{parent}",
         "sha256": json.loads((folder / "config.json").read_text())["sha256"],

@@ -1,46 +1,26 @@
-import hashlib
-import struct
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from zoo.errors import DataError
-from zoo.training import data
-from zoo.training.data import ImageData, load_images
+from tests.training.official import noise, write_cifar10, write_idx
+from zoo.errors import ArgumentError, DataError
+from zoo.training.data import DATASETS, ImageData, load_images, sources
+from zoo.training.data.sources import SOURCES
 from zoo.training.metrics import BitsPerDim
 
 
-def official(monkeypatch, name: str, directory: Path, files: dict[str, bytes]) -> None:
-    """Write files and declare them the official ones of a data set."""
-    source = data.SOURCES[name]
-    folder = directory / source.folder
-    folder.mkdir(parents=True)
-    for file, content in files.items():
-        (folder / file).write_bytes(content)
-    md5 = {file: hashlib.md5(content).hexdigest() for file, content in files.items()}
-    splits = {split: {f: md5[f] for f in names} for split, names in source.files.items()}
-    monkeypatch.setitem(data.SOURCES, name, replace(source, files=splits))
-
-
-def idx(images: torch.Tensor) -> bytes:
-    return struct.pack(">HBBIII", 0, 8, 3, *images.shape) + bytes(images.flatten().tolist())
-
-
-def test_mnist_s_format_is_read(monkeypatch, tmp_path: Path) -> None:
-    images = torch.randint(0, 256, (7, 28, 28), dtype=torch.uint8)
-    files = {"train-images-idx3-ubyte": idx(images), "t10k-images-idx3-ubyte": idx(images[:2])}
-    official(monkeypatch, "mnist", tmp_path, files)
-    assert torch.equal(load_images("mnist", tmp_path, "train"), images[:, None])
-    assert torch.equal(load_images("mnist", tmp_path, "test"), images[:2, None])
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_the_idx_format_is_read(name: str, monkeypatch, tmp_path: Path) -> None:
+    images = noise(7, 28, 28)
+    write_idx(monkeypatch, name, tmp_path, images, images[:2])
+    assert torch.equal(load_images(name, tmp_path, "train"), images[:, None])
+    assert torch.equal(load_images(name, tmp_path, "test"), images[:2, None])
 
 
 def test_cifar10_s_format_is_read(monkeypatch, tmp_path: Path) -> None:
-    images = torch.randint(0, 256, (6, 3, 32, 32), dtype=torch.uint8)
-    records = [bytes([9, *image.flatten().tolist()]) for image in images]
-    files = {f"data_batch_{i + 1}.bin": records[i] for i in range(5)}
-    official(monkeypatch, "cifar10", tmp_path, {**files, "test_batch.bin": records[5]})
+    images = noise(6, 3, 32, 32)
+    write_cifar10(monkeypatch, tmp_path, images[:5], images[5:])
     assert torch.equal(load_images("cifar10", tmp_path, "train"), images[:5])
     assert torch.equal(load_images("cifar10", tmp_path, "test"), images[5:])
 
@@ -50,23 +30,22 @@ def no_network(monkeypatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError("no route to host")
 
-    monkeypatch.setattr(data, "download_and_extract_archive", refuse)
+    monkeypatch.setattr(sources, "download_and_extract_archive", refuse)
 
 
-@pytest.mark.parametrize("name", data.SOURCES)
+@pytest.mark.parametrize("name", SOURCES)
 def test_missing_files_without_network_are_named(name: str, no_network, tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         load_images(name, tmp_path, "train")
     message = str(error.value)
-    assert all(file in message for file in data.SOURCES[name].files["train"])
-    assert str(tmp_path / data.SOURCES[name].folder) in message
+    assert all(file in message for file in SOURCES[name].files["train"])
+    assert str(tmp_path / SOURCES[name].folder) in message
     assert "no route to host" in message
 
 
 def test_a_damaged_file_is_named(monkeypatch, no_network, tmp_path: Path) -> None:
-    images = torch.zeros(2, 28, 28, dtype=torch.uint8)
-    files = {"train-images-idx3-ubyte": idx(images), "t10k-images-idx3-ubyte": idx(images)}
-    official(monkeypatch, "mnist", tmp_path, files)
+    images = noise(2, 28, 28)
+    write_idx(monkeypatch, "mnist", tmp_path, images, images)
     path = tmp_path / "MNIST/raw/t10k-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(DataError, match="^mnist: t10k-images-idx3-ubyte missing or damaged"):
@@ -76,9 +55,8 @@ def test_a_damaged_file_is_named(monkeypatch, no_network, tmp_path: Path) -> Non
 def test_missing_files_are_downloaded_from_the_first_mirror_that_answers(
     monkeypatch, tmp_path: Path
 ) -> None:
-    images = torch.zeros(2, 28, 28, dtype=torch.uint8)
-    files = {"train-images-idx3-ubyte": idx(images), "t10k-images-idx3-ubyte": idx(images)}
-    official(monkeypatch, "mnist", tmp_path / "source", files)
+    images = noise(2, 28, 28)
+    write_idx(monkeypatch, "mnist", tmp_path / "source", images, images)
     asked: list[str] = []
 
     def download(url: str, folder: str, md5: str) -> None:
@@ -87,9 +65,9 @@ def test_missing_files_are_downloaded_from_the_first_mirror_that_answers(
             raise OSError("down")
         name = url.rsplit("/", 1)[1].removesuffix(".gz")
         Path(folder).mkdir(parents=True, exist_ok=True)
-        (Path(folder) / name).write_bytes(files[name])
+        (Path(folder) / name).write_bytes((tmp_path / "source/MNIST/raw" / name).read_bytes())
 
-    monkeypatch.setattr(data, "download_and_extract_archive", download)
+    monkeypatch.setattr(sources, "download_and_extract_archive", download)
     assert load_images("mnist", tmp_path, "test").shape == (2, 1, 28, 28)
     assert len(asked) == 4
 
@@ -99,18 +77,23 @@ def test_unknown_names_are_suggested_for() -> None:
         load_images("minst", ".", "train")
 
 
+def test_the_options_name_every_data_set() -> None:
+    assert ImageData.__doc__ is not None
+    assert all(name in ImageData.__doc__ for name in DATASETS)
+
+
 def test_validation_is_split_from_train_once_and_for_all() -> None:
     first, second = (ImageData("digits", val_images=100) for _ in range(2))
     other = ImageData("digits", val_images=100, seed=1)
     for module in (first, second, other):
         module.setup("fit")
-    assert torch.equal(first.val.images, second.val.images)
-    assert not torch.equal(first.val.images, other.val.images)
-    together = torch.cat([first.train.images, first.val.images]).flatten(1)
+    assert torch.equal(first.val[:], second.val[:])
+    assert not torch.equal(first.val[:], other.val[:])
+    together = torch.cat([first.train[:], first.val[:]]).flatten(1)
     everything = load_images("digits", "", "train").flatten(1)
     assert sorted(map(tuple, together.tolist())) == sorted(map(tuple, everything.tolist()))
     first.setup("test")
-    assert torch.equal(first.test.images, load_images("digits", "", "test"))
+    assert torch.equal(first.test[:], load_images("digits", "", "test"))
 
 
 def test_batches_are_uint8_and_shuffled_only_in_training() -> None:
@@ -119,14 +102,40 @@ def test_batches_are_uint8_and_shuffled_only_in_training() -> None:
     batches = list(module.train_dataloader())
     assert {tuple(batch.shape) for batch in batches} == {(32, 1, 8, 8)}
     assert {batch.dtype for batch in batches} == {torch.uint8}
-    assert torch.equal(torch.cat(list(module.val_dataloader())), module.val.images)
-    assert not torch.equal(next(iter(module.train_dataloader())), module.train.images[:32])
+    assert torch.equal(torch.cat(list(module.val_dataloader())), module.val[:])
+    assert not torch.equal(next(iter(module.train_dataloader())), module.train[:32])
+
+
+def test_batches_are_gathered_from_one_tensor_which_is_not_copied() -> None:
+    module = ImageData("digits", val_images=100)
+    module.setup("fit")
+    assert module.train.images.data_ptr() == module.val.images.data_ptr()
+    batch = module.train.__getitems__([5, 0, 7])
+    assert torch.equal(batch, torch.stack([module.train[5], module.train[0], module.train[7]]))
 
 
 @pytest.mark.parametrize("count", [0, 1500, -1])
 def test_a_validation_split_of_nothing_or_everything_is_refused(count: int) -> None:
     with pytest.raises(DataError, match="val_images must be between 1 and 1499"):
         ImageData("digits", val_images=count).setup("fit")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"shift": -0.1}, "shift must be a share of the side"),
+        ({"shift": 1.0}, "shift must be a share of the side"),
+        ({"size": [8, 8, 3]}, "size must be a side, or height and width"),
+    ],
+)
+def test_options_out_of_their_range_are_refused(options: dict, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        ImageData("digits", **options)
+
+
+def test_a_validation_split_that_is_not_there_is_refused() -> None:
+    with pytest.raises(DataError, match="digits has no validation split of its own"):
+        load_images("digits", "", "val")
 
 
 def test_bits_per_dim_metric_is_the_mean_over_images_not_batches() -> None:

@@ -12,6 +12,8 @@ Config = TypeVar("Config", bound="FlowConfig")
 
 # A configuration may come from anywhere: absurd ones are refused before anything is allocated.
 MOST = {"levels": 16, "steps": 1024}
+# Fields that configurations published before them lack, with the value that they had.
+LATER = {"colour_last": False}
 MOST_WEIGHTS, MOST_PIXELS = 2**31, 2**28
 
 
@@ -28,6 +30,8 @@ class FlowConfig:
         net_actnorm: Whether the coupling nets use ActNorm.
         preprocessing: "center" (x - 1/2) or "logit".
         logit_alpha: Distance that the logit keeps from 0 and 1.
+        colour_last: Whether the channels of the colours stay neighbours in every squeeze, so that
+            a flow of grey images can be mapped to one of colours.
     """
 
     channels: int
@@ -38,6 +42,7 @@ class FlowConfig:
     net_actnorm: bool
     preprocessing: Preprocessing
     logit_alpha: float = 1e-6
+    colour_last: bool = False
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -47,8 +52,9 @@ class FlowConfig:
         for name, most in MOST.items():
             if getattr(self, name) > most:
                 raise ConfigError(f"{name} must be at most {most}; got {getattr(self, name)}.")
-        if not isinstance(self.net_actnorm, bool):
-            raise ConfigError(f"net_actnorm must be true or false; got {self.net_actnorm!r}.")
+        for name in ("net_actnorm", "colour_last"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"{name} must be true or false; got {getattr(self, name)!r}.")
         if not isinstance(self.logit_alpha, float) or not 0 < self.logit_alpha <= 0.25:
             raise ConfigError(f"logit_alpha must be in (0, 0.25]; got {self.logit_alpha!r}.")
         if self.preprocessing not in get_args(Preprocessing):
@@ -78,7 +84,11 @@ class FlowConfig:
 
     @classmethod
     def from_dict(cls: type[Config], values: dict[str, Any]) -> Config:
-        """Read a configuration from JSON; every field must be there, and no other."""
+        """Read a configuration from JSON; every field must be there, and no other.
+
+        But for those that are only written where they are not at their default.
+        """
+        values = {**LATER, **values}
         names = {field.name for field in dataclasses.fields(cls)}
         for problem, found in (("unknown", set(values) - names), ("missing", names - set(values))):
             if found:
@@ -89,7 +99,8 @@ class FlowConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration in JSON types."""
-        return {**dataclasses.asdict(self), "size": list(self.size)}
+        values = {**dataclasses.asdict(self), "size": list(self.size)}
+        return {k: v for k, v in values.items() if k not in LATER or v != LATER[k]}
 
 
 @dataclass(frozen=True, kw_only=True)

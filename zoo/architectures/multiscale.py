@@ -24,7 +24,7 @@ def multiscale(
     levels, channels = [], config.channels
     for level in range(config.levels):
         channels *= 4
-        layers: list[Bijection] = [Squeeze()]
+        layers: list[Bijection] = [Squeeze(config.channels if config.colour_last else 1)]
         for _ in range(config.steps):
             layers += step(channels)
         last = level == config.levels - 1

@@ -7,6 +7,7 @@ from zoo.architectures.config import Config
 MNIST: dict[str, Any] = {"channels": 1, "size": (28, 28), "levels": 2}
 CIFAR10: dict[str, Any] = {"channels": 3, "size": (32, 32), "levels": 3}
 IMAGENET64: dict[str, Any] = {"channels": 3, "size": (64, 64), "levels": 4}
+GALAXY: dict[str, Any] = {"channels": 3, "size": (32, 32), "levels": 2}
 
 # Trainable on two CPU cores. alpha = 1e-3 is a quarter of a grey level: the noise of black pixels
 # then spreads over 1.6 units of the logit, not over an exponential tail that the flow must undo.
@@ -29,6 +30,9 @@ def standard(
         "paper_cifar10": config(**CIFAR10, **paper, steps=32),
         "paper_imagenet32": config(**CIFAR10, **paper, steps=48),
         "paper_imagenet64": config(**IMAGENET64, **paper, steps=48),
+        # The papers do not say which sizes they take for faces: those of the other 64 x 64 images.
+        "paper_celeba64": config(**IMAGENET64, **paper, steps=48),
+        "paper_galaxy": config(**GALAXY, **paper, steps=8),
         **compact(config, compact_widths),
     }
 

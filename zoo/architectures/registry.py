@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.architectures import cinc, conf, finc, glow
+from zoo.architectures import cinc, conf, emerging, finc, glow
 from zoo.architectures.config import FlowConfig
 from zoo.errors import ConfigError
 from zoo.flow import Flow
@@ -47,6 +47,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     entry.name: entry
     for entry in (
         Architecture("glow", glow.GlowConfig, glow.glow, glow.PRESETS),
+        Architecture("emerging", emerging.EmergingConfig, emerging.emerging, emerging.PRESETS),
         Architecture("cinc", cinc.CIncConfig, cinc.cinc, cinc.PRESETS),
         Architecture("cinc_quad", cinc.CIncQuadConfig, cinc.cinc_quad, cinc.QUAD_PRESETS),
         Architecture("finc", finc.FIncConfig, finc.finc, finc.PRESETS),

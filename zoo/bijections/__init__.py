@@ -6,6 +6,7 @@ from zoo.bijections.circular import CircularConv
 from zoo.bijections.conv1x1 import Conv1x1
 from zoo.bijections.conv_coupling import ConvolutionalCoupling, VectorCoupling
 from zoo.bijections.coupling import AdditiveCoupling, AffineCoupling, Split
+from zoo.bijections.emerging import EmergingConv2d
 from zoo.bijections.gates import AsinhGate, LeakyReLUGate, SLogGate
 from zoo.bijections.padded_conv import FInCUnit, PaddedConv2d
 from zoo.bijections.preprocess import Center, Dequantize, Logit
@@ -25,6 +26,7 @@ __all__ = [
     "Conv1x1",
     "ConvolutionalCoupling",
     "Dequantize",
+    "EmergingConv2d",
     "FInCUnit",
     "LeakyReLUGate",
     "Logit",

@@ -17,7 +17,8 @@ class ActNorm(CachedBijection):
     """y = (x + bias) * exp(log_scale) per channel; log_det = positions * sum(log_scale).
 
     The first batch seen in training mode sets bias and scale to give mean 0 and variance 1 per
-    channel (over all ranks when distributed); a saved flag keeps that from ever happening again.
+    channel (over the batches of all ranks when distributed, so that all get the same); a saved flag
+    keeps that from ever happening again.
     |log_scale| < 7.
 
     Source: Glow (Kingma & Dhariwal, 2018), section 3.1.
@@ -35,7 +36,8 @@ class ActNorm(CachedBijection):
         self.register_buffer("initialized", torch.zeros((), dtype=torch.bool))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        if self.training and not self.initialized:
+        # A compiled graph cannot branch on a tensor; training compiles only after this.
+        if self.training and not torch.compiler.is_compiling() and not self.initialized:
             self._initialize(x)
         return self._map(x, *self.cached("forward", self._affine))
 
@@ -63,11 +65,10 @@ class ActNorm(CachedBijection):
     def _initialize(self, x: Tensor) -> None:
         x = x.double()
         axes = (0, *range(2, x.dim()))
-        moments = torch.stack([x.mean(axes), x.square().mean(axes)])
+        sums = torch.stack([torch.ones_like(x).sum(axes), x.sum(axes), x.square().sum(axes)])
         if dist.is_available() and dist.is_initialized():
-            dist.all_reduce(moments)
-            moments /= dist.get_world_size()
-        mean, square = moments
+            dist.all_reduce(sums)
+        mean, square = sums[1:] / sums[0]
         std = (square - mean.square()).clamp_min(EPS).sqrt()
         self.bias.copy_(-mean.view_as(self.bias))
         self.raw_log_scale.copy_(unbounded(-std.log(), BOUND).view_as(self.bias))

@@ -36,7 +36,7 @@ class CornerConv(CachedBijection):
 
     A group's output pixel is a linear function of the pixels between it and the corner, at
     distance < k. In raster order from that corner the map is triangular, with the tap of the
-    pixel itself on its diagonal; that tap A0 is lower triangular over channels with diagonal
+    pixel itself on its diagonal; that tap A0 is triangular over channels with diagonal
     exp(log_diagonal), |log_diagonal| < 3, so log_det = H * W * sum(log_diagonal).
 
     Only free numbers are parameters, nothing is masked: k*k*n*n - n(n-1)/2 for n channels.
@@ -54,6 +54,7 @@ class CornerConv(CachedBijection):
         method: How to invert, see `zoo.solvers`; "auto" is the fastest.
         invert: Solve in forward and convolve in inverse, so that sampling costs a convolution
             (Inverse-Flow, Nagar & Varma, 2024).
+        upper: Whether A0 is upper triangular instead of lower.
     """
 
     def __init__(
@@ -68,13 +69,14 @@ class CornerConv(CachedBijection):
         gain_max: float | None,
         method: Method,
         invert: bool,
+        upper: bool = False,
     ) -> None:
         super().__init__()
         kh, kw = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
         _check_options(channels, (kh, kw), corners, diagonal, method, gain_max)
         groups, n = len(corners), channels // len(corners)
         self.channels, self.kernel_size, self.corners = channels, (kh, kw), corners
-        self.gain_max, self.method, self.invert = gain_max, method, invert
+        self.gain_max, self.method, self.invert, self.upper = gain_max, method, invert, upper
         self.taps = nn.Parameter(torch.randn(groups, n, n, kh * kw - 1) * init_std)
         self.lower = nn.Parameter(torch.randn(groups, n * (n - 1) // 2) * init_std)
         free = diagonal == "free"
@@ -96,6 +98,7 @@ class CornerConv(CachedBijection):
         """The kernels in top-left order, (groups, n, n, kh, kw); [..., -1, -1] is the pixel."""
         groups, n = self.taps.shape[:2]
         last = lower_triangular(self.lower.to(dtype), self.log_diagonal(dtype).exp())
+        last = last.mT if self.upper else last
         taps = self.taps.to(dtype)
         if self.gain_max is not None:
             taps = torch.einsum("goi,gikt->gokt", last, _bound_rows(taps, self.gain_max))
@@ -179,6 +182,7 @@ class PaddedConv2d(CornerConv):
         gain_max: Keep the gain bound below this by construction; None leaves the taps free.
         method: How to invert, see `zoo.solvers`; "auto" is the fastest.
         invert: Solve in forward and convolve in inverse.
+        upper: Whether the last tap is upper triangular over channels instead of lower.
     """
 
     def __init__(
@@ -191,6 +195,7 @@ class PaddedConv2d(CornerConv):
         gain_max: float | None = None,
         method: Method = "auto",
         invert: bool = False,
+        upper: bool = False,
     ) -> None:
         super().__init__(
             channels,
@@ -202,6 +207,7 @@ class PaddedConv2d(CornerConv):
             gain_max=gain_max,
             method=method,
             invert=invert,
+            upper=upper,
         )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from zoo.cards.description import architecture, latents, summary, usage
 from zoo.cards.front_matter import front_matter
 from zoo.cards.markdown import join
-from zoo.cards.origin import citation, files, notes, provenance, training
+from zoo.cards.origin import citation, files, licence, notes, provenance, training
 from zoo.cards.results import results
 from zoo.cards.subject import Subject
 from zoo.errors import ConfigError
@@ -25,6 +25,7 @@ SECTIONS = (
     provenance,
     notes,
     files,
+    licence,
     citation,
 )
 

@@ -2,7 +2,7 @@
 
 import math
 
-from zoo.cards.facts import PAPERS, dataset_of
+from zoo.cards.facts import GITHUB, PAPERS, dataset_of
 from zoo.cards.figure_files import show
 from zoo.cards.levels import levels_of
 from zoo.cards.markdown import fenced, join, table, times
@@ -45,7 +45,7 @@ def usage(subject: Subject) -> str:
         ),
         "Without installing flowzoo:",
         fenced(
-            f'import torch\n\nflow = torch.hub.load("OWNER/flowzoo", {arguments}, trust_repo=True)',
+            f'import torch\n\nflow = torch.hub.load("{GITHUB}", {arguments}, trust_repo=True)',
             "python",
         ),
         "On the command line:",

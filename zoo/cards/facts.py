@@ -1,6 +1,10 @@
-"""What the cards cite: papers and data sets."""
+"""What the cards cite: the project, papers and data sets."""
 
 from dataclasses import dataclass
+
+# Where the project is on GitHub, which torch.hub loads it from: said here, in hubconf.py and in the
+# README, and a test compares them. OWNER stands for the account until there is one.
+GITHUB = "OWNER/flowzoo"
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,15 @@ CONF = Paper(
   booktitle={NeurIPS}, year={2019}
 }""",
 )
+EMERGING = Paper(
+    "Emerging convolutions (Hoogeboom, van den Berg & Welling, 2019)",
+    "https://arxiv.org/abs/1901.11137",
+    """@inproceedings{emerging,
+  title={Emerging Convolutions for Generative Normalizing Flows},
+  author={Hoogeboom, Emiel and van den Berg, Rianne and Welling, Max},
+  booktitle={ICML}, year={2019}
+}""",
+)
 GLOW = Paper(
     "Glow (Kingma & Dhariwal, 2018)",
     "https://arxiv.org/abs/1807.03039",
@@ -72,12 +85,24 @@ GLOW = Paper(
 )
 
 # By architecture.
-PAPERS = {"cinc": CINC, "cinc_quad": CINC, "finc": FINC, "conf": CONF, "glow": GLOW}
+PAPERS = {
+    "cinc": CINC,
+    "cinc_quad": CINC,
+    "finc": FINC,
+    "conf": CONF,
+    "emerging": EMERGING,
+    "glow": GLOW,
+}
 
 DATASETS = {
     "mnist": Dataset("MNIST", "ylecun/mnist", "Y. LeCun, C. Cortes, C. Burges; CC BY-SA 3.0"),
     "fashion_mnist": Dataset("Fashion-MNIST", "zalando-datasets/fashion_mnist", "Zalando SE; MIT"),
     "cifar10": Dataset("CIFAR-10", "uoft-cs/cifar10", None),
+    "imagenet32": Dataset("downsampled ImageNet, 32 x 32", None, None),
+    "imagenet64": Dataset("downsampled ImageNet, 64 x 64", None, None),
+    "celeba64": Dataset("CelebA, 64 x 64", None, None),
+    "galaxy": Dataset("galaxies that do not interact (Ackermann et al., 2018)", None, None),
+    "folder": Dataset("a folder of images", None, None),
     "digits": Dataset("scikit-learn's digits", None, "E. Alpaydin, C. Kaynak; CC BY 4.0"),
 }
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from zoo.cards.facts import dataset_of
-from zoo.cards.figure_files import write_figure
+from zoo.cards.figure_files import FIGURES, write_figure
 from zoo.cards.levels import Level, levels_of
 from zoo.cards.markdown import times
 from zoo.cards.subject import Subject
@@ -18,21 +18,30 @@ from zoo.gallery import gallery
 from zoo.pictures import grid, to_picture
 
 
-def draw_figures(folder: Path) -> None:
-    """Write every figure into a model's folder, the same for the same weights.
+def draw_figures(folder: Path) -> dict[str, str]:
+    """Write every figure that can be drawn into a model's folder, the same for the same weights.
+
+    Those that were there before are removed.
+
+    Returns:
+        Why the others cannot be drawn, by their names.
 
     Raises:
         ConfigError: If config.json lacks a name or a data set, or eval.json is damaged.
         WeightsError: If the weights, or those evaluated, are not the ones announced.
     """
     subject = Subject.read(folder)
-    grids = gallery(subject.flow, subject.golden)
+    grids, missing = gallery(subject.flow, subject.golden)
+    for name in FIGURES:
+        (folder / name).unlink(missing_ok=True)
     for name, (images, columns) in grids.items():
         write_figure(subject, name, to_picture(grid(images, columns)))
     write_figure(subject, "architecture.png", _picture(architecture(subject.flow)))
-    if subject.evaluation is not None:
-        histogram = likelihood(subject.evaluation["likelihood_histogram"])
-        write_figure(subject, "histogram.png", _picture(histogram))
+    if subject.evaluation is None:
+        return {**missing, "histogram.png": "not evaluated yet; flowzoo evaluate"}
+    histogram = likelihood(subject.evaluation["likelihood_histogram"])
+    write_figure(subject, "histogram.png", _picture(histogram))
+    return missing
 
 
 def architecture(flow: Flow) -> Figure:

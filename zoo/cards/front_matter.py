@@ -3,11 +3,10 @@
 from huggingface_hub import EvalResult, ModelCardData
 
 from zoo.cards.facts import dataset_of
+from zoo.cards.licences import licence_of
 from zoo.cards.subject import Subject
 
 TASK = "unconditional-image-generation"
-# Of the repository, and so of the weights in it.
-LICENCE = "apache-2.0"
 METRICS = {
     "bits_per_dim": "bits/dim",
     "exact_share": "share of images that come back bit for bit",
@@ -16,10 +15,10 @@ METRICS = {
 
 
 def front_matter(subject: Subject) -> str:
-    """The YAML block at the top of a card; a user's own weights have the licence they choose."""
+    """The YAML block at the top of a card."""
     hub = dataset_of(subject.dataset).hub
     data = ModelCardData(
-        license=LICENCE if subject.published else None,
+        license=licence_of(subject),
         library_name="flowzoo",
         pipeline_tag=TASK,
         tags=["normalizing-flow", "invertible-convolution", "pytorch", subject.architecture],

@@ -1,6 +1,7 @@
 """Where a model comes from and whom to cite."""
 
 from zoo.cards.facts import PAPERS, dataset_of
+from zoo.cards.licences import licence_of
 from zoo.cards.markdown import details, fenced, join
 from zoo.cards.subject import RECIPE, Subject
 
@@ -56,6 +57,13 @@ def files(subject: Subject) -> str:
         "with their latents and log-density: patterns and noise"
         f"{natural if subject.golden.natural else ''}. The figures show some of these.",
     )
+
+
+def licence(subject: Subject) -> str:
+    """That there is none; one that there is stands in the front matter."""
+    if licence_of(subject) is not None:
+        return ""
+    return join("## Licence", "None has been chosen: ask the authors before you use these weights.")
 
 
 def citation(subject: Subject) -> str:

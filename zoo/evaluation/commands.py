@@ -130,5 +130,74 @@ def loading(output: Output = Path("benchmark"), repeats: Repeats = 9) -> None:
     console.print(f"{output}/load.csv written")
 
 
+@benchmark.command()
+def training(
+    output: Output = Path("benchmark"),
+    preset: Annotated[
+        list[str] | None, typer.Option(help="Sizes; default: both compact ones.")
+    ] = None,
+    repeats: Repeats = 5,
+) -> None:
+    """Images a second and memory of training, beside normflows' Glow and for each option."""
+    figures = require("zoo.evaluation.figures", "benchmark")
+    require("normflows", "benchmark")
+    from zoo.evaluation.training_benchmark import SIZES, measure
+
+    sizes = track(preset or list(SIZES), "measuring", console=console)
+    rows = [row for size in sizes for row in measure(size, repeats)]
+    write_csv(output / "training.csv", [row._asdict() for row in rows])
+    figures.training_figure(rows, output / "training.png")
+    heads = ("size", "flow", "option", "images/s", "to normflows", "time to Glow", "MiB")
+    table = Table(*heads, title=_threads())
+    for row in rows:
+        table.add_row(
+            *(row.preset, row.flow, row.lever, f"{row.images_per_second:.0f}"),
+            *(f"{row.to_normflows:.2f}", f"{row.time_to_glow:.2f}", f"{row.mebibytes:.0f}"),
+        )
+    console.print(table)
+    console.print(f"{output}/training.csv and training.png written")
+
+
+@benchmark.command()
+def budget(
+    output: Output = Path("benchmark"),
+    minutes: Annotated[float, typer.Option(help="Of training, for each.")] = 8.0,
+    data_dir: Annotated[Path, typer.Option(help="Folder of the data sets' raw files.")] = Path(
+        "data"
+    ),
+) -> None:
+    """Test bits/dim on MNIST after equal minutes: our flows and normflows' Glow, one by one."""
+    require("normflows", "benchmark")
+    from zoo.evaluation.budget_benchmark import CONTESTANTS, train
+
+    names = track(CONTESTANTS, "training", console=console)
+    rows = [train(name, minutes, data_dir) for name in names]
+    write_csv(output / "budget.csv", [row._asdict() for row in rows])
+    table = Table("flow", "minutes", "steps", "test bits/dim", title=_threads())
+    for row in rows:
+        table.add_row(row.flow, f"{row.minutes:g}", str(row.steps), f"{row.bits_per_dim:.4f}")
+    console.print(table)
+    console.print(f"{output}/budget.csv written")
+
+
+@benchmark.command()
+def scaling(
+    data_dir: Annotated[Path, typer.Option(help="Folder of MNIST's raw files.")],
+    output: Output = Path("benchmark"),
+    processes: Annotated[int, typer.Option(help="The most processes, at one thread.", min=2)] = 2,
+    repeats: Repeats = 3,
+) -> None:
+    """Training and bulk encoding in one process and in more, of one thread each."""
+    benchmarks = require("zoo.training.scaling", "train")
+    rows = benchmarks.measure(data_dir, [1, processes], repeats)
+    write_csv(output / "scaling.csv", [row._asdict() for row in rows])
+    table = Table("task", "processes", "images/s", "efficiency")
+    for row in rows:
+        rate = f"{row.images_per_second:.1f}"
+        table.add_row(row.task, str(row.processes), rate, f"{row.efficiency:.2f}")
+    console.print(table)
+    console.print(f"{output}/scaling.csv written")
+
+
 def _threads() -> str:
     return f"{torch.get_num_threads()} threads"

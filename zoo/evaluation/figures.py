@@ -7,7 +7,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from zoo.evaluation import inverse_benchmark, spectral_benchmark
+from zoo.evaluation import inverse_benchmark, spectral_benchmark, training_benchmark
 
 mpl.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "font.size": 9})
 
@@ -89,4 +89,25 @@ def spectral_figure(rows: Sequence[spectral_benchmark.Row], path: Path) -> None:
         axis.loglog(lengths, [row.nanoseconds_per_element for row in inverse], "-o", label=name)
     axis.set(xlabel="signal length N", ylabel="inverse, ns per element")
     axis.legend(frameon=False)
+    figure.savefig(path, dpi=120)
+
+
+def training_figure(rows: Sequence[training_benchmark.Row], path: Path) -> None:
+    """Draw the speed of training, relative to normflows, and its memory.
+
+    Args:
+        rows: Of `zoo.evaluation.training_benchmark.measure`.
+        path: Of the PNG file.
+    """
+    sizes = list(dict.fromkeys(row.preset for row in rows))
+    figure = Figure(figsize=(11, 4 * len(sizes)), layout="constrained")
+    axes = figure.subplots(len(sizes), 2, squeeze=False, sharey="row")
+    for (left, right), size in zip(axes, sizes, strict=True):
+        own = [row for row in rows if row.preset == size][::-1]
+        labels = [f"{row.flow}, {row.lever}" if row.lever else row.flow for row in own]
+        left.barh(labels, [row.to_normflows for row in own])
+        left.axvline(1, color="black", linewidth=0.8)
+        left.set(xlabel="images a second / normflows", title=size)
+        right.barh(labels, [row.mebibytes for row in own], color="tab:orange")
+        right.set(xlabel="MiB that training adds")
     figure.savefig(path, dpi=120)

@@ -35,9 +35,9 @@ class Work(NamedTuple):
         products: Thousands of multiplications.
         narrow: The same over the columns of the matrices: narrow ones are slower.
         reads: Thousands of numbers in all matrices that are read, which counts for small batches.
-        copies: Thousands of numbers brought into another order, and back.
-        transposes: The same, where channels come before columns.
-        flips: The same, where groups are flipped.
+        pieces: Thousands of rows of pixels brought into the order of tiles, and back.
+        transposes: Thousands of numbers brought into an order of channels before columns, and back.
+        flips: Thousands of numbers that are flipped, and back.
         spectra: Thousands of multiplications of spectra.
     """
 
@@ -46,7 +46,7 @@ class Work(NamedTuple):
     products: float = 0.0
     narrow: float = 0.0
     reads: float = 0.0
-    copies: float = 0.0
+    pieces: float = 0.0
     transposes: float = 0.0
     flips: float = 0.0
     spectra: float = 0.0
@@ -55,15 +55,15 @@ class Work(NamedTuple):
 # Fitted by `flowzoo benchmark inverse` to the shapes that it marks as calibration, on 2 threads.
 COSTS = {
     "cpu": Work(
-        steps=17.4,
-        calls=8.73,
-        products=0.0146,
-        narrow=0.193,
-        reads=0.201,
-        copies=3.34,
-        transposes=3.94,
-        flips=18.5,
-        spectra=5.38,
+        steps=4.8,
+        calls=1.41,
+        products=0.0112,
+        narrow=0.191,
+        reads=0.207,
+        pieces=33.5,
+        transposes=0.919,
+        flips=1.94,
+        spectra=0.976,
     ),
     # No GPU was at hand: a guess, by which launches dominate.
     "gpu": Work(
@@ -72,7 +72,7 @@ COSTS = {
         products=0.0002,
         narrow=0.006,
         reads=0.001,
-        copies=0.01,
+        pieces=0.01,
         transposes=0.01,
         flips=0.03,
         spectra=0.001,
@@ -155,9 +155,8 @@ def work(plan: Plan, shape: Shape) -> Work:
     """What a plan consists of."""
     maps = shape.batch * len(shape.corners)
     numbers = maps * shape.channels * shape.size[0] * shape.size[1] / 1000
-    kind = _kind(plan, shape)
-    small = OPERATIONS[plan.method] + (kind == "flips") * 4 * len(shape.corners)
-    moved = {kind: numbers} if kind else {}
+    moved = _moved(plan, shape, numbers)
+    small = OPERATIONS[plan.method] + ("flips" in moved) * 6 * len(shape.corners)
     if plan.method == "fourier":
         points = 4 * shape.size[0] * shape.size[1]
         spectra = maps * shape.channels**2 * points / 1000
@@ -174,15 +173,17 @@ def work(plan: Plan, shape: Shape) -> Work:
     )
 
 
-def _kind(plan: Plan, shape: Shape) -> str | None:
-    """How a plan brings numbers into another order: one of the kinds of `Work`."""
+def _moved(plan: Plan, shape: Shape, numbers: float) -> dict[str, float]:
+    """How many numbers a plan brings into which other order, as in `Work`."""
     if plan.method in ("row_scan", "dense"):
-        return "transposes" if len(shape.corners) > 1 else None
-    return "copies" if shape.corners == ("top_left",) else "flips"
+        return {"transposes": numbers} if len(shape.corners) > 1 else {}
+    flipped = sum(corner != "top_left" for corner in shape.corners) / len(shape.corners)
+    pieces = numbers / (shape.channels * plan.tile[1]) if plan.method == "blocked" else 0.0
+    return {"pieces": pieces, "flips": flipped * numbers}
 
 
-# Of a solve outside of its loop.
-OPERATIONS = {"blocked": 12, "row_scan": 10, "dense": 5, "fourier": 8}
+# Of a solve outside of its loop, without the copies of each group.
+OPERATIONS = {"blocked": 12, "row_scan": 10, "dense": 5, "fourier": 60}
 
 # Each: rounds of matrix products, multiplications for one map of one group, numbers read in the
 # matrices of a group, columns of a matrix.
@@ -197,16 +198,22 @@ def _blocked(plan: Plan, shape: Shape) -> Count:
     reach = min(-(-(kw - 1) // bw), columns - 1) * n
     if bh == 1:
         reach = min(reach, (kw - 1) * channels)
-    steps, numbers = rows + columns - 1, n * (n + reach + up * (reach + n))
-    return steps * (up + (reach > 0)), rows * columns * numbers, steps * numbers, n
+    diagonals, window = rows + columns - 2, n * (reach + up * (reach + n))
+    # The first anti-diagonal depends on nothing; the inverse is one product for all tiles.
+    return (
+        1 + diagonals * (up + (reach > 0)),
+        rows * columns * (n**2 + window),
+        n**2 + diagonals * window,
+        n,
+    )
 
 
 def _row_scan(plan: Plan, shape: Shape) -> Count:
     height, n = shape.size[0], shape.channels * shape.size[1]
-    up = min(shape.kernel_size[0], height) - 1
-    products = height * (1 + up) * n**2
+    # The first rows depend on fewer; the inverse is one product for all rows.
+    before = sum(min(row, shape.kernel_size[0] - 1) for row in range(height))
     directions = len({corner.split("_")[0] for corner in shape.corners})
-    return height * directions, products, products, n
+    return height * directions, (height + before) * n**2, (1 + before) * n**2, n
 
 
 def _dense(plan: Plan, shape: Shape) -> Count:

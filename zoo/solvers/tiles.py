@@ -1,5 +1,6 @@
 """Solve tile after tile along anti-diagonals, with a few matrix products each and no copies."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,10 +13,10 @@ from zoo.solvers.operator import (
     Operator,
     Size,
     add_product,
-    group,
+    flips,
     inverses,
+    product,
     tile_kernel,
-    ungroup,
 )
 
 
@@ -36,7 +37,7 @@ class TileSolver:
             tiles, at distance 0, 1, ...: the K_i numbers that end with the tile in its column
             (in row 0: just before it).
         reach: How many of those numbers lie in columns before it.
-        bias: (G, 1, n), repeated over the pixels of a tile, or None.
+        shift: (G, 1, n), what the bias becomes in a tile; None for no bias.
     """
 
     corners: tuple[Corner, ...]
@@ -44,7 +45,7 @@ class TileSolver:
     inverse: Tensor
     windows: tuple[Tensor, ...]
     reach: int
-    bias: Tensor | None
+    shift: Tensor | None
 
     @classmethod
     def prepare(
@@ -62,32 +63,35 @@ class TileSolver:
             reach = min(reach, (operator.kernel.shape[-1] - 1) * channels)
         flat = blocks.flip(2).flatten(2, 3)[:, :, -reach - n :]  # (G, k'h, reach + n, n)
         windows = [flat[:, 0, :-n], *flat[:, 1:].unbind(1)]
-        matrices = [matrix.to(dtype).contiguous() for matrix in (inverse.mT, *windows)]
-        bias = None
+        shift = None
         if operator.bias is not None:
-            bias = operator.bias.view(groups, 1, channels).repeat(1, 1, n // channels).to(dtype)
-        return cls(operator.corners, tile, matrices[0], tuple(matrices[1:]), reach, bias)
+            bias = operator.bias.view(groups, 1, channels).repeat(1, 1, n // channels)
+            shift = -(bias @ inverse.mT).to(dtype)
+        matrices = [matrix.to(dtype).contiguous() for matrix in (inverse.mT, *windows)]
+        return cls(operator.corners, tile, matrices[0], tuple(matrices[1:]), reach, shift)
 
     def solve(self, y: Tensor) -> Tensor:
-        """Map y (B, G * C, H, W) to x, laid out channels last if there is one group."""
-        grouped = group(y, self.corners)
+        """Map y (B, G * C, H, W) to x, laid out channels last."""
         n = self.inverse.shape[-1]
-        grid = _Grid.of(grouped, self.tile, up=len(self.windows) - 1, left=-(-self.reach // n))
-        x = grid.fill(grouped, self.bias) @ self.inverse
+        grid = _Grid.of(y, self.tile, n, up=len(self.windows) - 1, left=-(-self.reach // n))
+        x = product(grid.fill(y, self.corners), self.inverse, self.shift)
         grid.clear_margins(x)
         self._sweep(grid, x)
-        return ungroup(grid.read(x)[..., : y.shape[2], : y.shape[3]], self.corners)
+        return grid.read(x, self.corners)
 
     def _sweep(self, grid: "_Grid", x: Tensor) -> None:
         """Subtract from the tiles of each anti-diagonal, in place, what precedes them."""
-        windows = [(row, window) for row, window in enumerate(self.windows) if window.shape[1]]
+        windows = [
+            (self.reach + row * grid.pitch, window)
+            for row, window in enumerate(self.windows)
+            if window.shape[1]
+        ]
         if len(x) == 1:  # products of one group take a third less time as plain matrices
-            x, windows = x[0], [(row, window[0]) for row, window in windows]
-        for index in range(grid.rows + grid.columns - 1):
-            tiles = grid.diagonal(x, index, grid.n)
-            for row, window in windows:
-                past = grid.diagonal(x, index, window.shape[-2], row, self.reach)
-                add_product(tiles, past, window)
+            x, windows = x[0], [(back, window[0]) for back, window in windows]
+        for start, count in grid.diagonals():
+            tiles = grid.matrix(x, start, count, grid.n)
+            for back, window in windows:
+                add_product(tiles, grid.matrix(x, start - back, count, window.shape[-2]), window)
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,7 @@ class _Grid:
         left: Columns of zeros to the left.
         tile: (bh, bw).
         n: Numbers in a tile.
+        spare: Rows and columns of pixels by which the tiles exceed the maps.
     """
 
     batch: int
@@ -115,13 +120,14 @@ class _Grid:
     left: int
     tile: Size
     n: int
+    spare: Size
 
     @classmethod
-    def of(cls, y: Tensor, tile: Size, up: int, left: int) -> "_Grid":
-        """For maps (B, G, C, H, W)."""
-        batch, _, channels, height, width = y.shape
-        (bh, bw) = tile
-        return cls(batch, -(-height // bh), -(-width // bw), up, left, tile, bh * bw * channels)
+    def of(cls, y: Tensor, tile: Size, n: int, up: int, left: int) -> "_Grid":
+        """For maps (B, G * C, H, W)."""
+        (bh, bw), (height, width) = tile, y.shape[2:]
+        rows, columns = -(-height // bh), -(-width // bw)
+        return cls(len(y), rows, columns, up, left, tile, n, (-height % bh, -width % bw))
 
     @cached_property
     def image(self) -> int:
@@ -143,22 +149,29 @@ class _Grid:
         """Where the first tile is."""
         return self.up * self.pitch + self.left * self.n
 
-    def fill(self, y: Tensor, bias: Tensor | None) -> Tensor:
-        """A buffer with the maps y - bias in it, (B, G, C, H, W); its margins are arbitrary."""
-        (bh, bw), (height, width) = self.tile, y.shape[3:]
-        if height % bh or width % bw:
-            y = F.pad(y, (0, -width % bw, 0, -height % bh))
-        buffer = y.new_empty(y.shape[1], self.length // self.n, self.n)
-        self._pixels(buffer).copy_(self._cut(y))
-        return buffer if bias is None else buffer.sub_(bias)
+    def fill(self, y: Tensor, corners: tuple[Corner, ...]) -> Tensor:
+        """A buffer with maps (B, G * C, H, W) in it, in top-left order; margins are arbitrary."""
+        buffer = y.new_empty(len(corners), self.length // self.n, self.n)
+        parts = y.chunk(len(corners), dim=1)
+        for pixels, part, corner in zip(self._pixels(buffer), parts, corners, strict=True):
+            if any(self.spare):
+                part = F.pad(part, self._spare_sides(corner))
+            pixels.copy_(_flip(self._cut(part), corner))
+        return buffer
 
-    def read(self, buffer: Tensor) -> Tensor:
-        """The maps in a buffer, (B, G, C, bh * rows, bw * columns)."""
-        (bh, bw), groups = self.tile, len(buffer)
-        shape = (self.batch, bh * self.rows, bw * self.columns, groups, self.n // (bh * bw))
-        y = buffer.new_empty(shape).permute(0, 3, 4, 1, 2)
-        self._cut(y).copy_(self._pixels(buffer))
-        return y
+    def read(self, buffer: Tensor, corners: tuple[Corner, ...]) -> Tensor:
+        """The maps in a buffer, laid out channels last."""
+        (bh, bw), groups = self.tile, len(corners)
+        shape = (self.batch, bh * self.rows, bw * self.columns, groups * self.n // (bh * bw))
+        maps = buffer.new_empty(shape).permute(0, 3, 1, 2)
+        parts = maps.chunk(groups, dim=1)
+        for pixels, part, corner in zip(self._pixels(buffer), parts, corners, strict=True):
+            self._cut(part).copy_(_flip(pixels, corner))
+        if not any(self.spare):
+            return maps
+        sides = [[-side for side in self._spare_sides(corner)] for corner in corners]
+        cropped = [F.pad(part, side) for part, side in zip(parts, sides, strict=True)]
+        return torch.cat(cropped, dim=1).contiguous(memory_format=torch.channels_last)
 
     def clear_margins(self, buffer: Tensor) -> None:
         """Zero what the tiles at the upper and left edge see beyond it."""
@@ -167,30 +180,30 @@ class _Grid:
         strides = (self.length, self.pitch, self.image, 1)
         buffer.as_strided(shape, strides, self.up * self.pitch).zero_()
 
-    def diagonal(
-        self, buffer: Tensor, index: int, length: int, row: int = 0, reach: int = 0
-    ) -> Tensor:
-        """As matrices (G, tiles, length): numbers at the tiles of an anti-diagonal, as a view.
+    def diagonals(self) -> Iterator[tuple[int, int]]:
+        """Where the tiles of each anti-diagonal but the first begin, and how many there are."""
+        for index in range(1, self.rows + self.columns - 1):
+            top, bottom = max(0, index - self.columns + 1), min(index, self.rows - 1)
+            start = self.first + top * (self.pitch - self.n) + index * self.n
+            yield start, (bottom - top + 1) * self.batch
 
-        Args:
-            buffer: The buffer, or that of one group, which gives one matrix.
-            index: Of the anti-diagonal.
-            length: How many numbers for each tile.
-            row: How many rows of tiles above it they are.
-            reach: How many numbers before it they begin.
-        """
-        top, bottom = max(0, index - self.columns + 1), min(index, self.rows - 1)
-        start = self.first + top * (self.pitch - self.n) + index * self.n - row * self.pitch
-        shape = ((bottom - top + 1) * self.batch, length)
+    def matrix(self, buffer: Tensor, start: int, count: int, length: int) -> Tensor:
+        """A view (G, count, length), or (count, length) of one group's buffer: one row a tile."""
         if buffer.dim() == 2:
-            return buffer.as_strided(shape, (self.image, 1), start - reach)
+            return buffer.as_strided((count, length), (self.image, 1), start)
         strides = (self.length, self.image, 1)
-        return buffer.as_strided((len(buffer), *shape), strides, start - reach)
+        return buffer.as_strided((len(buffer), count, length), strides, start)
+
+    def _spare_sides(self, corner: Corner) -> tuple[int, int, int, int]:
+        """Left, right, top and bottom padding of a map: away from the corner."""
+        (down, across), axes = self.spare, flips(corner)
+        sideways = (across, 0) if -1 in axes else (0, across)
+        return (*sideways, down, 0) if -2 in axes else (*sideways, 0, down)
 
     def _cut(self, y: Tensor) -> Tensor:
-        """(B, G, C, bh * rows, bw * columns) -> (G, rows, bh, B, columns, bw, C)."""
-        cut = y.unflatten(4, (-1, self.tile[1])).unflatten(3, (-1, self.tile[0]))
-        return cut.permute(1, 3, 4, 0, 5, 6, 2)
+        """(B, C, bh * rows, bw * columns) -> (rows, bh, B, columns, bw, C)."""
+        cut = y.unflatten(3, (-1, self.tile[1])).unflatten(2, (-1, self.tile[0]))
+        return cut.permute(2, 3, 0, 4, 5, 1)
 
     def _pixels(self, buffer: Tensor) -> Tensor:
         """The tiles of a buffer as (G, rows, bh, B, columns, bw, C)."""
@@ -198,3 +211,10 @@ class _Grid:
         shape = (len(buffer), self.rows, bh, self.batch, self.columns, bw, channels)
         strides = (self.length, self.pitch, bw * channels, self.image, self.n, channels, 1)
         return buffer.as_strided(shape, strides, self.first)
+
+
+def _flip(pixels: Tensor, corner: Corner) -> Tensor:
+    """Between top-left order and that from a corner, of (rows, bh, B, columns, bw, C)."""
+    axes = {-2: (0, 1), -1: (3, 4)}
+    dims = [dim for axis in flips(corner) for dim in axes[axis]]
+    return pixels.flip(dims) if dims else pixels

@@ -23,6 +23,13 @@ class EMA(EMAWeightAveraging):
     def __init__(self, decay: float = 0.999) -> None:
         super().__init__(use_buffers=False, decay=decay)
 
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Leave the weights as they are: the last checkpoint is yet to be written."""
+
+    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        if stage == "fit":
+            super().on_train_end(trainer, pl_module)
+
 
 class Pictures(Callback):
     """Write samples and reconstructions as PNG grids after every validation.
@@ -36,10 +43,11 @@ class Pictures(Callback):
         self.count, self.temperature = count, temperature
 
     def on_validation_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        folder = Path(trainer.log_dir or trainer.default_root_dir) / "pictures"  # asks all ranks
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         assert isinstance(module, FlowModule)
-        flow, folder = module.flow, Path(trainer.log_dir or trainer.default_root_dir) / "pictures"
+        flow = module.flow
         folder.mkdir(parents=True, exist_ok=True)
         step = f"{trainer.global_step:07d}"
         generator = torch.Generator(flow.device).manual_seed(0)
@@ -49,7 +57,7 @@ class Pictures(Callback):
             L.pytorch.utilities.rank_zero_warn(str(error))
         else:
             save_image(samples / 255, folder / f"{step}_samples.png")
-        images = trainer.datamodule.val.images[: self.count].to(flow.device)  # type: ignore[attr-defined]
+        images = trainer.datamodule.val[: self.count].to(flow.device)  # type: ignore[attr-defined]
         back = flow.decode(flow.encode(images, exact=False), (images.shape[2], images.shape[3]))
         pairs = torch.stack([images, back], dim=1).flatten(0, 1)
         save_image(pairs / 255, folder / f"{step}_reconstructions.png")

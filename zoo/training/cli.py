@@ -5,19 +5,38 @@ import warnings
 from pathlib import Path
 
 import lightning as L
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities import rank_zero_info
 
 from zoo.errors import ArgumentError, ConfigError
 from zoo.registry import load
 from zoo.training.callbacks import EMA, Pictures
+from zoo.training.checkpoints import read_checkpoint
 from zoo.training.data import ImageData
 from zoo.training.module import FlowModule
+from zoo.training.speed import Speed
 from zoo.training.tables import TabularData
 from zoo.training.tabular import TabularModule
+from zoo.training.transfer import FineTune, summary
 
 
-class FlowCLI(LightningCLI):
+class DensityCLI(LightningCLI):
+    """Opens checkpoints with care, and leaves the recipe what it says."""
+
+    def _parse_ckpt_path(self) -> None:
+        """Check the checkpoint to resume from before anything is built.
+
+        Lightning would replace the recipe's model section by the checkpoint's.
+        """
+        subcommand = self.config.get("subcommand")
+        path = self.config[subcommand].get("ckpt_path") if subcommand else None
+        if path is not None:
+            read_checkpoint(Path(path))
+
+
+class FlowCLI(DensityCLI):
     """Adds checkpoints, averaged weights, pictures and --init_from to the ordinary options."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -26,6 +45,7 @@ class FlowCLI(LightningCLI):
         parser.add_lightning_class_args(Pictures, "pictures")
         parser.add_lightning_class_args(EMA, "ema")
         parser.add_lightning_class_args(LearningRateMonitor, "lr_monitor")
+        parser.add_lightning_class_args(Speed, "speed")
         parser.set_defaults(
             {
                 "checkpoint.monitor": "val/bits_per_dim",
@@ -35,27 +55,21 @@ class FlowCLI(LightningCLI):
             }
         )
         parser.add_argument("--init_from", type=str | None, default=None, help="model to fine-tune")
+        parser.add_class_arguments(FineTune, "finetune")
 
     def before_fit(self) -> None:
         config = self.config["fit"]
         self.model.recipe = "".join(Path(path).read_text() for path in config["config"] or ())
-        if config["init_from"] is not None:
-            self._start_from(config["init_from"], resuming=config.get("ckpt_path") is not None)
-
-    def _start_from(self, source: str, resuming: bool) -> None:
-        if resuming:
+        self.model.finetune = FineTune(**config["finetune"])
+        if config["init_from"] is None:
+            return
+        if config.get("ckpt_path") is not None:
             raise ConfigError("--init_from starts anew and --ckpt_path resumes; pass one of them.")
-        flow = load(source)
-        if flow.config != self.model.flow.config:
-            raise ConfigError(
-                f"{source} is another flow than the recipe's: {flow.config} against "
-                f"{self.model.flow.config}. Change the recipe's model section."
-            )
-        self.model.flow.load_state_dict(flow.state_dict())
-        self.model.parent = flow.origin
+        self.model.start_from(load(config["init_from"]))
+        rank_zero_info(f"{config['init_from']}: {summary(self.model.transfer)}")
 
 
-class TabularCLI(LightningCLI):
+class TabularCLI(DensityCLI):
     """Adds checkpoints and averaged weights, and tests the best checkpoint after training."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -103,3 +117,5 @@ def _fit(
             )
         except argparse.ArgumentError as error:
             raise ArgumentError(f"{error} --help lists the options.") from error
+        except MisconfigurationException as error:
+            raise ConfigError(str(error)) from error

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from zoo.architectures import build, config_from_json
 from zoo.cards import CARD, FIGURES
 from zoo.cards.facts import dataset_of
@@ -14,6 +12,7 @@ from zoo.evaluation.record import EVALUATION
 from zoo.files import write_atomically
 from zoo.flow import Flow
 from zoo.golden import make_golden
+from zoo.training.checkpoints import read_checkpoint
 from zoo.training.data import load_images
 from zoo.weights import save_folder
 
@@ -23,8 +22,8 @@ GOLDEN_IMAGES = 16
 def load_checkpoint(path: Path) -> tuple[Flow, dict[str, Any]]:
     """The flow of a training checkpoint, in eval mode, with averaged weights if it has them."""
     prefix = "flow."
+    checkpoint = read_checkpoint(path)
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         flow = build(config_from_json(checkpoint["flow_config"]))
         state = {
             name.removeprefix(prefix): value

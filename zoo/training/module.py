@@ -1,19 +1,37 @@
 """A flow in training: loss, optimiser, schedule and guards."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import lightning as L
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Adam, Adamax, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from zoo.architectures import build, config_to_json, find_architecture
-from zoo.errors import NonFiniteError
+from zoo.errors import ConfigError, NonFiniteError
+from zoo.flow import Flow
+from zoo.training.checkpoints import AtomicCheckpointIO, last_checkpoint
+from zoo.training.culprit import first_in_backward, first_in_forward
 from zoo.training.metrics import BitsPerDim
+from zoo.training.noise import dequantization_noise
+from zoo.training.progress import count_next_epoch
+from zoo.training.ranks import on_all_ranks, own
+from zoo.training.resume import prepare_to_resume
+from zoo.training.sampler import place, run_seed
+from zoo.training.termination import SaveOnSigterm
+from zoo.training.transfer import FineTune, Report, freeze, spread_levels, transfer
+from zoo.vector_flow import VectorFlow
 
-OPTIMIZERS: dict[str, type[Adam] | type[Adamax]] = {"adam": Adam, "adamax": Adamax}
+# One kernel for all weights, where there is one.
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "adam": partial(Adam, fused=True),
+    "adamax": Adamax,
+}
 
 
 class DensityModule(L.LightningModule):
@@ -22,23 +40,77 @@ class DensityModule(L.LightningModule):
     A subclass saves the hyperparameters optimizer, lr, warmup_steps and schedule.
     """
 
+    flow: Flow | VectorFlow
+
+    def setup(self, stage: str) -> None:
+        self.trainer.strategy.checkpoint_io = AtomicCheckpointIO()
+
+    def configure_callbacks(self) -> list[Callback]:
+        return [SaveOnSigterm()]
+
+    def guarded(self, log_prob: Callable[[], Tensor]) -> Tensor:
+        """What `log_prob` gives, or an error on every rank that names the layer at fault."""
+        return on_all_ranks(self._trainer, lambda: self._named(log_prob))
+
+    def _named(self, log_prob: Callable[[], Tensor]) -> Tensor:
+        try:
+            return log_prob()
+        except NonFiniteError as error:
+            layer = first_in_forward(self.flow, log_prob) or "the prior, behind all layers,"
+            raise self._not_finite("loss", f"{layer} was the first to give it") from error
+
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         gradients = [p.grad for p in self.parameters() if p.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
         if not norm.isfinite():
-            raise NonFiniteError(
-                f"step {self.global_step}: the gradient is not finite. Lower the learning rate, "
-                "or clip harder, and resume from the last checkpoint with --ckpt_path."
-            )
+            parameter = first_in_backward(self.flow) or "the norm of all"
+            raise self._not_finite("gradient", f"{parameter} was the first to get it, backwards")
         self.log("train/gradient_norm", norm)
 
+    def _not_finite(self, what: str, where: str) -> NonFiniteError:
+        path = None if self._trainer is None else last_checkpoint(self.trainer)
+        resume = (
+            f"resume from the last checkpoint with --ckpt_path '{path}'"
+            if path
+            else "start again; no checkpoint has been written"
+        )
+        return NonFiniteError(
+            f"step {self.global_step}: the {what} is NaN or infinite: {where}. Lower model.lr or "
+            f"trainer.gradient_clip_val and {resume}."
+        )
+
+    def on_train_start(self) -> None:
+        self._check_validation_interval()
+        count_next_epoch(self.trainer.fit_loop)
+
+    def _check_validation_interval(self) -> None:
+        interval, share = self.trainer.val_check_batch, self.trainer.accumulate_grad_batches
+        between_steps = interval in (None, math.inf, self.trainer.num_training_batches)
+        if not between_steps and interval % share:  # type: ignore[operator]
+            raise ConfigError(
+                f"validation after every {interval} batches would fall into a step of {share} "
+                "batches, and its checkpoint lose gradients. Set trainer.val_check_interval to a "
+                "multiple of trainer.accumulate_grad_batches."
+            )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["seed"] = run_seed()
+        checkpoint["ranks"] = self.trainer.world_size
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        prepare_to_resume(checkpoint, self)
+
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        optimizer = OPTIMIZERS[self.hparams["optimizer"]](self.parameters(), lr=self.hparams["lr"])
+        optimizer = OPTIMIZERS[self.hparams["optimizer"]](self._groups(), lr=self.hparams["lr"])
         scheduler = LambdaLR(optimizer, self._lr_factor)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """The parameters that are trained."""
+        return [{"params": [p for p in self.parameters() if p.requires_grad]}]
 
     def _lr_factor(self, step: int) -> float:
         warmup_steps: int = self.hparams["warmup_steps"]
@@ -53,7 +125,7 @@ class FlowModule(DensityModule):
     """Maximum-likelihood training of a flow; the loss is bits/dim with one dequantization draw.
 
     Args:
-        architecture: glow, cinc, cinc_quad, finc or conf.
+        architecture: glow, emerging, cinc, cinc_quad, finc or conf.
         preset: One of its named configurations.
         overrides: Fields of the configuration to change.
         optimizer: adam or adamax.
@@ -62,6 +134,8 @@ class FlowModule(DensityModule):
         schedule: After the warm-up, "cosine" decays to 0 at the end of training (which needs
             max_steps or max_epochs), "constant" stays.
     """
+
+    flow: Flow
 
     def __init__(
         self,
@@ -80,27 +154,57 @@ class FlowModule(DensityModule):
         # For whoever exports a checkpoint: the text of the recipe, and what was fine-tuned.
         self.recipe = ""
         self.parent: dict[str, str] | None = None
+        self.finetune, self.transfer = FineTune(), Report()
         self.val_bits_per_dim = BitsPerDim()
 
+    def start_from(self, source: Flow) -> None:
+        """Take the weights of another flow, as `finetune` says."""
+        self.transfer = transfer(source, self.flow, self.finetune)
+        self.parent = source.origin
+
+    def spread(self, images: Tensor) -> Tensor:
+        """Images of the data's grey levels in those of the flow."""
+        levels = self.finetune.grey_levels
+        return images if levels is None else spread_levels(images, levels)
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """Apart from each other: what came from another flow, and what is new."""
+        freeze(self.flow, self.finetune)
+        inherited = {*self.transfer.get("taken", ()), *self.transfer.get("adapted", ())}
+        groups: tuple[list[nn.Parameter], list[nn.Parameter]] = [], []
+        for name, parameter in self.flow.named_parameters():
+            if parameter.requires_grad:
+                groups[name in inherited].append(parameter)
+        lr = self.hparams["lr"]
+        rates = (lr, lr * self.finetune.lr_factor)
+        return [{"params": g, "lr": r} for g, r in zip(groups, rates, strict=True) if g]
+
     def training_step(self, images: Tensor, batch_idx: int) -> Tensor:
-        bits_per_dim = self._bits_per_dim(images)
-        self.log("train/bits_per_dim", bits_per_dim.mean().detach(), prog_bar=True)
+        # Of the epoch, not the step: then no image's noise depends on how batches are cut.
+        bits_per_dim = self._bits_per_dim(images, run_seed(), "train", place(self._trainer).epoch)
+        mean = bits_per_dim.mean().detach()
+        self.log("train/bits_per_dim", mean, prog_bar=True, sync_dist=True)
         return bits_per_dim.mean()
 
     def validation_step(self, images: Tensor, batch_idx: int) -> None:
-        self.val_bits_per_dim.update(self._bits_per_dim(images))
+        # One draw for all validations of all runs: what differs then is the flow.
+        bits_per_dim = self._bits_per_dim(images, "validation")
+        self.val_bits_per_dim.update(own(bits_per_dim, self.trainer.val_dataloaders, batch_idx))
         self.log("val/bits_per_dim", self.val_bits_per_dim, prog_bar=True)
 
-    def _bits_per_dim(self, images: Tensor) -> Tensor:
-        try:
-            return self.flow.bits_per_dim(images)
-        except NonFiniteError as error:
-            raise NonFiniteError(f"step {self.global_step}: {error}") from error
+    def _bits_per_dim(self, images: Tensor, *noise_of: int | str) -> Tensor:
+        images = self.spread(images)
+        noise = dequantization_noise(images, *noise_of)
+        return self.guarded(lambda: self.flow.bits_per_dim(images, noise=noise))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
         checkpoint["flow_config"] = config_to_json(self.flow.config)
         checkpoint["recipe"] = self.recipe
         checkpoint["parent"] = self.parent
+        checkpoint["transfer"] = self.transfer
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
         self.parent = checkpoint.get("parent")
+        self.transfer = checkpoint.get("transfer", {})

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 
 from zoo.errors import DataError
 from zoo.suggest import suggest
-from zoo.training.data import Images, loader
+from zoo.training.data import Images, loader, training_loader
 
 Array = NDArray[np.float64]
 
@@ -188,7 +188,7 @@ class TabularData(L.LightningDataModule):
             }
 
     def train_dataloader(self) -> DataLoader[Tensor]:
-        return loader(self.splits["train"], self.hparams["batch_size"], train=True)
+        return training_loader(self.splits["train"], self.hparams["batch_size"], self.trainer)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         return loader(self.splits["val"], self.hparams["eval_batch_size"])

@@ -9,6 +9,8 @@ from zoo.architectures.conf_tabular import ConfTabularConfig, conf_tabular
 from zoo.files import write_json
 from zoo.training.metrics import LogLikelihood
 from zoo.training.module import DensityModule
+from zoo.training.ranks import own
+from zoo.vector_flow import VectorFlow
 
 RESULT = "test.json"
 
@@ -28,6 +30,8 @@ class TabularModule(DensityModule):
         warmup_steps: Steps of linear warm-up.
         schedule: After the warm-up, "cosine" decays to 0 at the end of training, "constant" stays.
     """
+
+    flow: VectorFlow
 
     def __init__(
         self,
@@ -49,25 +53,30 @@ class TabularModule(DensityModule):
         self.val_log_likelihood, self.test_log_likelihood = LogLikelihood(), LogLikelihood()
 
     def training_step(self, rows: Tensor, batch_idx: int) -> Tensor:
-        loss = -self.flow.log_prob(rows).mean()
-        self.log("train/log_likelihood", -loss.detach(), prog_bar=True)
+        loss = -self._log_prob(rows).mean()
+        self.log("train/log_likelihood", -loss.detach(), prog_bar=True, sync_dist=True)
         return loss
 
     def validation_step(self, rows: Tensor, batch_idx: int) -> None:
-        self.val_log_likelihood.update(self.flow.log_prob(rows))
+        log_prob = own(self._log_prob(rows), self.trainer.val_dataloaders, batch_idx)
+        self.val_log_likelihood.update(log_prob)
 
     def on_validation_epoch_end(self) -> None:
         self.log("val/log_likelihood", self.val_log_likelihood.compute()[0], prog_bar=True)
         self.val_log_likelihood.reset()
 
     def test_step(self, rows: Tensor, batch_idx: int) -> None:
-        self.test_log_likelihood.update(self.flow.log_prob(rows))
+        log_prob = own(self._log_prob(rows), self.trainer.test_dataloaders, batch_idx)
+        self.test_log_likelihood.update(log_prob)
 
     def on_test_epoch_end(self) -> None:
         mean, error = self.test_log_likelihood.compute()
         self.log_dict({"test/log_likelihood": mean, "test/standard_error": error})
         if self.trainer.is_global_zero:
             write_json(Path(self.trainer.default_root_dir) / RESULT, self._result(mean, error))
+
+    def _log_prob(self, rows: Tensor) -> Tensor:
+        return self.guarded(lambda: self.flow.log_prob(rows))
 
     def _result(self, mean: Tensor, error: Tensor) -> dict[str, Any]:
         data = self.trainer.datamodule  # type: ignore[attr-defined]

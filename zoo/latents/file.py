@@ -1,4 +1,4 @@
-"""Latents on disk, together with what is needed to decode them."""
+"""Latents of some images in one file, together with what is needed to decode them."""
 
 import json
 from collections.abc import Sequence

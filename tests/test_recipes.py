@@ -1,0 +1,248 @@
+"""Every recipe: its header, its configuration, and for the compact ones a short run."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning as L
+import pytest
+import torch
+import yaml
+
+import zoo
+from tests.training.official import noise, picture, write_cifar10, write_idx
+from zoo.architectures import ARCHITECTURES, build
+from zoo.registry import MODELS
+from zoo.training import cli
+from zoo.training.data import load_images
+from zoo.training.export import export
+from zoo.training.module import DensityModule, FlowModule
+from zoo.weights import save_folder
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "recipes"
+RECIPES = [path.relative_to(ROOT) for path in sorted(FOLDER.rglob("*.yaml"))]
+COMMANDS = {"train": cli.train, "train-tabular": cli.train_tabular}
+COMPACT = ("mnist", "fashion_mnist", "cifar10")
+LARGE = ("cifar10", "imagenet32", "imagenet64", "celeba64", "galaxy")
+
+
+def is_tabular(path: Path) -> bool:
+    return "tabular" in path.parts
+
+
+def is_full_size(path: Path) -> bool:
+    return "paper" in path.parts
+
+
+def recipes(paths: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", paths, ids=[str(path)[8:-5] for path in paths])
+
+
+def read(path: Path) -> dict:
+    return yaml.safe_load((ROOT / path).read_text())
+
+
+# Headers.
+
+
+@recipes(RECIPES)
+def test_the_header_has_the_command_and_what_came_of_it(path: Path) -> None:
+    lines = (ROOT / path).read_text().splitlines()
+    header = [line[2:] for line in lines if line.startswith("# ")]
+    assert lines[: len(header)] == [f"# {line}" for line in header], "it comes first"
+    command = "train-tabular" if is_tabular(path) else "train"
+    assert any(line.startswith(f"flowzoo {command} --config {path}") for line in header)
+    result = " ".join(header)
+    ran = re.search(r"(core|thread|GPU).*\b(min|s)\b.*\d\.\d+ .*(bits/dim|nats)", result)
+    assert ran or re.search(r"[Nn]ot run", result)
+    assert max(map(len, lines)) <= 105
+
+
+def test_every_architecture_has_its_recipes() -> None:
+    compact = {FOLDER / data / f"{name}.yaml" for data in COMPACT for name in ARCHITECTURES}
+    large = {
+        FOLDER / "paper" / data / f"{name}.yaml"
+        for data in LARGE
+        for name, architecture in ARCHITECTURES.items()
+        if f"paper_{data}" in architecture.presets
+    }
+    assert len(large) >= 20
+    assert compact | large <= set(FOLDER.rglob("*.yaml"))
+
+
+def test_no_recipe_writes_into_the_folder_of_another() -> None:
+    folders = [read(path)["trainer"]["default_root_dir"] for path in RECIPES]
+    assert len(set(folders)) == len(folders)
+    for path, folder in zip(RECIPES, folders, strict=True):
+        assert read(path)["checkpoint"]["dirpath"] == f"{folder}/checkpoints"
+
+
+# Configurations.
+
+
+@dataclass
+class Made:
+    """What the command line makes of a recipe."""
+
+    trainer: L.Trainer
+    module: DensityModule
+    data: L.LightningDataModule
+
+
+@pytest.fixture
+def instantiate(monkeypatch, tmp_path: Path):
+    """Run the command of a recipe up to where it would begin to train."""
+    made = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        L.Trainer,
+        "fit",
+        lambda trainer, model, datamodule, **_: made.append((trainer, model, datamodule)),
+    )
+    monkeypatch.setattr(L.Trainer, "test", lambda *_, **__: None)
+
+    def instantiate(path: Path) -> Made:
+        command = COMMANDS["train-tabular" if is_tabular(path) else "train"]
+        command(["--config", str(ROOT / path)])
+        return Made(*made.pop())
+
+    return instantiate
+
+
+@recipes([path for path in RECIPES if not is_full_size(path)])
+def test_the_command_line_takes_it(path: Path, instantiate) -> None:
+    made = instantiate(path)
+    assert made.trainer.default_root_dir == read(path)["trainer"]["default_root_dir"]
+    if is_tabular(path):
+        return
+    hparams, dataset = made.module.hparams, made.data.hparams["name"]
+    model = MODELS[f"{hparams['architecture']}_{dataset}"]
+    assert hparams["preset"] == model.preset
+    assert made.module.recipe == (ROOT / path).read_text()
+    if path.parent != Path("recipes"):
+        assert path.parent.name == dataset
+        assert path.stem.startswith(model.architecture)
+
+
+@recipes([path for path in RECIPES if is_full_size(path)])
+def test_the_command_line_takes_the_full_size(path: Path, instantiate) -> None:
+    with torch.device("meta"):
+        made = instantiate(path)
+    hparams = made.module.hparams
+    assert {parameter.device.type for parameter in made.module.flow.parameters()} == {"meta"}
+    assert made.data.hparams["name"] == path.parent.name
+    assert hparams["architecture"] == path.stem
+    assert hparams["preset"] == f"paper_{path.parent.name}"
+    stated = re.search(r"full size: (\d+) million parameters", (ROOT / path).read_text())
+    assert stated is not None
+    parameters = sum(parameter.numel() for parameter in made.module.flow.parameters())
+    assert int(stated[1]) == round(parameters / 1e6)
+
+
+# Runs.
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory) -> Iterator[Path]:
+    """Small data sets of noise, laid out as the official ones."""
+    directory = tmp_path_factory.mktemp("data")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("mnist", "fashion_mnist"):
+            write_idx(patch, name, directory, noise(24, 28, 28), noise(4, 28, 28, seed=1))
+        write_cifar10(patch, directory, noise(25, 3, 32, 32), noise(4, 3, 32, 32, seed=1))
+        yield directory
+
+
+@pytest.fixture
+def losses(monkeypatch) -> list[float]:
+    """The loss of every training step."""
+    found: list[float] = []
+    step = FlowModule.training_step
+
+    def recorded(module: FlowModule, images: torch.Tensor, batch_idx: int) -> torch.Tensor:
+        loss = step(module, images, batch_idx)
+        found.append(float(loss.detach()))
+        return loss
+
+    monkeypatch.setattr(FlowModule, "training_step", recorded)
+    return found
+
+
+SMALL = {"steps": 1, "hidden_channels": 8}
+SHRUNK = {
+    "--model.overrides": str(SMALL),
+    "--data.batch_size": "4",
+    "--data.val_images": "4",
+    "--trainer.strategy": "auto",
+    "--trainer.devices": "1",
+    "--trainer.accelerator": "cpu",
+    "--trainer.max_steps": "2",
+    "--trainer.num_sanity_val_steps": "0",
+    "--trainer.log_every_n_steps": "1",
+    "--trainer.enable_progress_bar": "false",
+    "--trainer.enable_model_summary": "false",
+    "--checkpoint.save_top_k": "-1",
+    "--checkpoint.monitor": "null",
+    "--checkpoint.every_n_train_steps": "1",
+    "--pictures.count": "2",
+}
+
+
+def start(path: Path, folder: Path) -> list[str]:
+    """What --init_from names, shrunk as the recipe, if that is in the recipe's command."""
+    if "--init_from" not in (ROOT / path).read_text():
+        return []
+    model = read(path)["model"]
+    preset = ARCHITECTURES[model["architecture"]].preset(model["preset"], **SMALL)
+    save_folder(build(preset), folder)
+    return ["--init_from", f"local-dir:{folder}"]
+
+
+@recipes([path for path in RECIPES if not is_full_size(path) and not is_tabular(path)])
+def test_it_trains_resumes_exports_and_encodes_exactly(
+    path: Path, data_dir: Path, losses: list[float], tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = [part for option in SHRUNK.items() for part in option]
+    command = ["--config", str(ROOT / path), "--data.dir", str(data_dir), *options]
+    cli.train([*command, *start(path, tmp_path / "start")])
+    checkpoints = Path(read(path)["checkpoint"]["dirpath"])
+    uninterrupted = losses.copy()
+    assert len(uninterrupted) == 2
+    losses.clear()
+    cli.train([*command, "--ckpt_path", str(checkpoints / "step=1.ckpt")])
+    assert losses == uninterrupted[1:]
+    folder = export(checkpoints / "last.ckpt", tmp_path / "models", data_dir=data_dir)
+    flow = zoo.load(f"local-dir:{folder}")
+    images = load_images(read(path)["data"]["name"], data_dir, "test")
+    assert torch.equal(flow.decode(flow.encode(images)), images)
+
+
+def test_two_processes_train_together(tmp_path: Path) -> None:
+    for split, count in {"train": 24, "test": 1}.items():
+        (tmp_path / split).mkdir()
+        for i in range(count):
+            picture(28, 28, "L", seed=i).save(tmp_path / split / f"{i}.png")
+    changes = {
+        **SHRUNK,
+        "--trainer.strategy": "ddp",
+        "--trainer.devices": "2",
+        "--data.name": "folder",
+        "--data.dir": str(tmp_path),
+        "--data.size": "28",
+        "--data.grey": "true",
+    }
+    options = [part for option in changes.items() for part in option]
+    recipe = FOLDER / "mnist" / "finc_ddp.yaml"
+    command = [sys.executable, "-m", "zoo", "train", "--config", str(recipe), *options]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    last = tmp_path / "runs/finc_mnist_ddp/checkpoints/last.ckpt"
+    checkpoint = torch.load(last, weights_only=True)
+    assert (checkpoint["ranks"], checkpoint["global_step"]) == (2, 2)

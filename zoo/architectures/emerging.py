@@ -1,0 +1,31 @@
+"""Emerging, a baseline: actnorm, 1 x 1 convolution, emerging convolution, affine coupling."""
+
+from dataclasses import dataclass
+
+from zoo.architectures.config import PaddedConvConfig
+from zoo.architectures.multiscale import multiscale
+from zoo.architectures.presets import standard
+from zoo.bijections import ActNorm, AffineCoupling, Bijection, Conv1x1, EmergingConv2d, Split
+from zoo.flow import Flow
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmergingConfig(PaddedConvConfig):
+    """Configuration of a flow with emerging convolutions; kernel_size is odd."""
+
+
+def emerging(config: EmergingConfig) -> Flow:
+    """Build Glow with emerging convolutions (Hoogeboom et al., 2019)."""
+
+    def step(channels: int) -> tuple[Bijection, ...]:
+        convolution = EmergingConv2d(channels, **config.options)
+        coupling = AffineCoupling(channels, config.hidden_channels, actnorm=config.net_actnorm)
+        return ActNorm(channels), Conv1x1(channels), convolution, coupling
+
+    return multiscale(config, step, Split)
+
+
+# Glow's.
+PAPER = {"hidden_channels": 512, "net_actnorm": True, "preprocessing": "center"}
+
+PRESETS = standard(EmergingConfig, PAPER)

@@ -1,0 +1,141 @@
+"""The shards of `flowzoo encode-dataset` as a torch Dataset."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from zoo.errors import LatentError
+from zoo.flow import Flow
+from zoo.latents.shards import LATENTS, EncodedSet, read_index
+from zoo.registry import load as load_flow
+from zoo.weights import content_hash
+
+
+class LatentSet(Dataset[Tensor]):
+    """Latents (D,) of every image of a data set, in its order.
+
+    Shards are memory-mapped: a batch reads its own rows, and none is held in memory as a whole. At
+    its first use each is read once, to check its hash. All latents come in one dtype, the widest of
+    any shard; `decode` takes each in the precision that it was verified in.
+
+    Args:
+        folder: Of `flowzoo encode-dataset`.
+        model: Source of the flow that decodes; default: the one that encoded.
+
+    Attributes:
+        about: What was encoded with which flow.
+        dtype: Of the latents.
+
+    Raises:
+        LatentError: If the folder is incomplete, or a shard is missing or damaged (at first use).
+    """
+
+    def __init__(self, folder: str | Path, model: str | None = None) -> None:
+        self.folder = Path(folder).expanduser()
+        index = read_index(self.folder)
+        if "shards" not in index:
+            raise LatentError(
+                f"{self.folder} is incomplete. Run the same flowzoo encode-dataset again: it goes "
+                "on where it stopped."
+            )
+        self.about = EncodedSet.from_dict(index)
+        self.dtype = torch.float64 if _is_float64(index["shards"]) else torch.float32
+        self._source = model or self.about.model
+        self._shards: list[dict[str, Any]] = index["shards"]
+        self._mapped: dict[int, Tensor] = {}
+
+    def __len__(self) -> int:
+        return self.about.images
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.gather([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Tensor]:
+        # A list, which the ordinary DataLoader makes a batch of.
+        return list(self.gather(indices))
+
+    def gather(self, indices: Sequence[int]) -> Tensor:
+        """Latents (B, D) of several images, in any order."""
+        batch = torch.empty(len(indices), self._length, dtype=self.dtype)
+        for shard, places, rows in self._by_shard(indices):
+            batch[places] = self._latents(shard)[rows].to(self.dtype)
+        return batch
+
+    def decode(self, indices: int | Sequence[int]) -> Tensor:
+        """The original images, uint8 (C, H, W) of one index or (B, C, H, W) of several.
+
+        Raises:
+            LatentError: If the flow's weights are not those that encoded.
+        """
+        if isinstance(indices, int):
+            return self.decode([indices])[0]
+        images = torch.empty(len(indices), *self.about.image_size, dtype=torch.uint8)
+        for shard, places, rows in self._by_shard(indices):
+            z = self._latents(shard)[rows].to(self.flow.device)
+            images[places] = self.flow.decode(z, self.about.image_size[1:]).cpu()
+        return images
+
+    @cached_property
+    def flow(self) -> Flow:
+        """The flow that encoded, loaded at its first use."""
+        flow = load_flow(self._source)
+        if (found := content_hash(flow.state_dict())) != self.about.sha256:
+            raise LatentError(
+                f"these latents are of {self.about.model} with weights {self.about.sha256[:12]}…; "
+                f"{self._source} has weights {found[:12]}…. Pass model= the one that encoded them."
+            )
+        return flow
+
+    @property
+    def _length(self) -> int:
+        channels, height, width = self.about.image_size
+        return channels * height * width
+
+    def _by_shard(self, indices: Sequence[int]) -> list[tuple[int, Tensor, Tensor]]:
+        """Shards of a batch, each with its places in the batch and its own rows."""
+        wanted = torch.as_tensor(indices, dtype=torch.long)
+        wanted = torch.where(wanted < 0, wanted + len(self), wanted)
+        if ((wanted < 0) | (wanted >= len(self))).any():
+            raise IndexError(f"there are {len(self)} latents; got {list(indices)}.")
+        shards = wanted // self.about.shard_size
+        places = [(int(k), (shards == k).nonzero().flatten()) for k in shards.unique()]
+        return [(k, place, wanted[place] % self.about.shard_size) for k, place in places]
+
+    def _latents(self, shard: int) -> Tensor:
+        """All latents of a shard, memory-mapped, its hash checked."""
+        if shard not in self._mapped:
+            self._mapped[shard] = self._open(self._shards[shard])
+        return self._mapped[shard]
+
+    def _open(self, entry: dict[str, Any]) -> Tensor:
+        path = self.folder / Path(entry["file"]).name
+        try:
+            with safe_open(path, framework="pt") as file:
+                latents: Tensor = file.get_tensor(LATENTS)
+        except (OSError, SafetensorError) as error:
+            raise LatentError(f"{path} is missing or damaged ({error}). {AGAIN}") from error
+        if content_hash({LATENTS: latents}) != entry["sha256"]:
+            raise LatentError(f"{path} does not hold the latents of the index. {AGAIN}")
+        return latents
+
+    def __getstate__(self) -> dict[str, Any]:
+        # For workers of a DataLoader: maps and the flow are not sent, each opens its own.
+        return {**{k: v for k, v in vars(self).items() if k != "flow"}, "_mapped": {}}
+
+
+AGAIN = "Delete it and run flowzoo encode-dataset again: only missing shards are encoded."
+
+
+def load(folder: str | Path, model: str | None = None) -> LatentSet:
+    """Read what `flowzoo encode-dataset` wrote; see `LatentSet`."""
+    return LatentSet(folder, model)
+
+
+def _is_float64(shards: list[dict[str, Any]]) -> bool:
+    return any(entry["dtype"] == "float64" for entry in shards)

@@ -1,0 +1,96 @@
+"""Checkpoint files: written whole or not at all, and opened without running what is in them."""
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.fabric.plugins.io import TorchCheckpointIO
+
+from zoo.errors import WeightsError
+from zoo.files import write_atomically
+
+PARTS = {"state_dict", "loops", "optimizer_states", "lr_schedulers", "hyper_parameters"}
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Checkpoints renamed into place, and loaded as weights only.
+
+    Lightning's own way moves a file from the folder for temporary files, which copies it where
+    that is another file system: a kill at the wrong moment then leaves half a checkpoint.
+
+    Attributes:
+        last_written: The newest checkpoint of this run, or None.
+    """
+
+    last_written: str | None = None
+
+    def save_checkpoint(
+        self,
+        checkpoint: dict[str, Any],
+        path: str | Path,
+        storage_options: Any | None = None,
+    ) -> None:
+        if _is_local(path):
+            buffer = io.BytesIO()
+            torch.save(checkpoint, buffer)
+            write_atomically(Path(path), buffer.getvalue())
+        else:  # object stores put an object whole
+            super().save_checkpoint(checkpoint, path, storage_options)
+        self.last_written = str(path)
+
+    def load_checkpoint(
+        self,
+        path: str | Path,
+        map_location: Any = "cpu",
+        weights_only: bool | None = None,
+    ) -> dict[str, Any]:
+        if _is_local(path):
+            return read_checkpoint(Path(path))
+        return super().load_checkpoint(path, map_location, weights_only=True)
+
+
+def last_checkpoint(trainer: L.Trainer) -> str | None:
+    """The newest checkpoint that the run has written, or else the one that it was resumed from."""
+    written = getattr(trainer.strategy.checkpoint_io, "last_written", None)
+    return written or (str(trainer.ckpt_path) if trainer.ckpt_path else None)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The content of a checkpoint of `flowzoo train`, on the CPU.
+
+    Raises:
+        WeightsError: If it is missing, truncated, of another program, or holds pickled objects.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise WeightsError(f"there is no checkpoint {path}.{_others(path)}") from error
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{path} is not opened: it holds pickled objects, which can run code when they are "
+            f"loaded, or is damaged. Use a checkpoint that flowzoo train wrote.{_others(path)}"
+        ) from error
+    except (OSError, RuntimeError, EOFError, ValueError) as error:
+        raise _damaged(path, error) from error
+    if not isinstance(checkpoint, dict) or not checkpoint.keys() >= PARTS:
+        raise WeightsError(f"{path} is not a checkpoint of flowzoo train.{_others(path)}")
+    return checkpoint
+
+
+def _damaged(path: Path, error: Exception) -> WeightsError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return WeightsError(f"{path} is damaged or no checkpoint ({reason}).{_others(path)}")
+
+
+def _others(path: Path) -> str:
+    """A hint at the checkpoints beside it, newest first."""
+    found = [other for other in path.parent.glob("*.ckpt") if other != path]
+    found.sort(key=lambda other: other.stat().st_mtime, reverse=True)
+    return f" Beside it, newest first: {', '.join(other.name for other in found)}." * bool(found)
+
+
+def _is_local(path: str | Path) -> bool:
+    return "://" not in str(path)

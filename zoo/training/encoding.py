@@ -1,0 +1,229 @@
+"""Encoding a whole data set with `Trainer.predict`, under any strategy, shard by shard."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import lightning as L
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback, RichProgressBar
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from zoo.errors import ArgumentError, NotInvertibleError
+from zoo.evaluation.versions import versions
+from zoo.exactness import MARGIN, round_trip_error
+from zoo.flow import Flow
+from zoo.images import check_images
+from zoo.latents.shards import EncodedSet, ShardFolder, read_index
+from zoo.registry import load, pin
+from zoo.training.data import Split, load_images
+from zoo.weights import content_hash
+
+
+class Shard(NamedTuple):
+    """What a process encodes at a time.
+
+    Attributes:
+        number: Of the shard.
+        images: uint8 (B, C, H, W).
+    """
+
+    number: int
+    images: Tensor
+
+
+class Encoded(NamedTuple):
+    """A shard's result.
+
+    Attributes:
+        latents: (B, D), verified.
+        float64: Which of its images needed float64, as indices into the shard.
+    """
+
+    latents: Tensor
+    float64: list[int]
+
+
+class Shards(Dataset[Shard]):
+    """Some of the shards of a tensor of images."""
+
+    def __init__(self, images: Tensor, encoded: EncodedSet, numbers: Sequence[int]) -> None:
+        self.images, self.encoded, self.numbers = images, encoded, numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: int) -> Shard:
+        chosen = self.encoded.range(self.numbers[index])
+        return Shard(self.numbers[index], self.images[chosen.start : chosen.stop])
+
+
+class ShardData(L.LightningDataModule):
+    """The shards that are missing in a folder, shared out among the processes.
+
+    Args:
+        flow: That will encode.
+        source: Of the flow, as for `zoo.load`.
+        dataset: Name of the data set.
+        directory: Folder of its raw files.
+        split: Which part of it.
+        shard_size: Images per shard.
+        output: Folder of the shards.
+    """
+
+    def __init__(
+        self,
+        flow: Flow,
+        source: str,
+        dataset: str,
+        directory: Path,
+        split: Split,
+        shard_size: int,
+        output: Path,
+    ) -> None:
+        super().__init__()
+        # More processes than shards are no mistake, least of all near the end of a resumed run.
+        self.allow_zero_length_dataloader_with_multiple_devices = True
+        self.flow, self.source, self.output = flow, source, output
+        self.dataset, self.directory, self.split = dataset, directory, split
+        self.shard_size = shard_size
+
+    def prepare_data(self) -> None:
+        self._load()  # downloaded, or decoded into the cache, by one process
+
+    def _load(self) -> Tensor:
+        config = self.flow.config  # says what becomes of the images of a folder
+        shape: dict[str, Any] = {"size": config.size, "channels": config.channels}
+        return load_images(self.dataset, self.directory, self.split, **shape)
+
+    def setup(self, stage: str) -> None:
+        self.images = self._load()
+        check_images(self.images[:1], self.flow.config.channels, self.flow.divisor)
+        channels, height, width = self.images.shape[1:]
+        encoded = EncodedSet(
+            model=self.source,
+            sha256=content_hash(self.flow.state_dict()),
+            dataset=self.dataset,
+            split=self.split,
+            images=len(self.images),
+            image_size=(channels, height, width),
+            images_sha256=_pixel_hash(self.images, self.shard_size),
+            shard_size=self.shard_size,
+        )
+        self.folder = ShardFolder(self.output, encoded)
+
+    def predict_dataloader(self) -> DataLoader[Shard]:
+        # Lightning waits for all processes after this, so all of them see the same shards missing.
+        assert self.trainer is not None
+        mine = self.folder.missing()[self.trainer.global_rank :: self.trainer.world_size]
+        return DataLoader(Shards(self.images, self.folder.encoded, mine), batch_size=None)
+
+
+class Encoder(L.LightningModule):
+    """A flow that encodes one shard at a time."""
+
+    def __init__(self, flow: Flow) -> None:
+        super().__init__()
+        self.flow = flow
+
+    def predict_step(self, shard: Shard, batch_idx: int) -> Encoded:
+        try:
+            latents = self.flow.encode(shard.images)
+        except NotInvertibleError as error:
+            raise NotInvertibleError(f"shard {shard.number}: {error}") from error
+        return Encoded(latents, self._needing_float64(shard.images, latents))
+
+    def _needing_float64(self, images: Tensor, latents: Tensor) -> list[int]:
+        if latents.dtype == self.flow.dtype:
+            return []
+        error = round_trip_error(self.flow, images, self.flow.encode(images, exact=False))
+        indices: list[int] = (error > MARGIN).nonzero().flatten().tolist()
+        return indices
+
+
+class ShardWriter(Callback):
+    """Writes every shard as soon as it is encoded, and the index when all processes are done."""
+
+    def on_predict_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Encoded,
+        batch: Shard,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        folder = _folder(trainer)
+        start = folder.encoded.range(batch.number).start
+        folder.write(batch.number, outputs.latents, [start + i for i in outputs.float64])
+
+    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        assert isinstance(pl_module, Encoder)
+        trainer.strategy.barrier("all shards are written")
+        if trainer.is_global_zero:
+            _folder(trainer).finish(versions(pl_module.flow))
+
+
+def _folder(trainer: L.Trainer) -> ShardFolder:
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    assert isinstance(data, ShardData)
+    return data.folder
+
+
+def encode_dataset(
+    source: str,
+    dataset: str,
+    directory: Path,
+    output: Path,
+    *,
+    split: Split = "test",
+    shard_size: int = 1000,
+    **options: Any,
+) -> dict[str, Any] | None:
+    """Encode every image of a split into shards of exact latents, and go on where a run stopped.
+
+    Args:
+        source: Of the flow, as for `zoo.load`.
+        dataset: Name of the data set, as for `load_images`.
+        directory: Folder of its raw files.
+        output: Folder for the shards; all nodes must see the same.
+        split: "train" (all of it, validation included) or "test".
+        shard_size: Images per shard, and at a time in memory.
+        **options: strategy, accelerator, devices, num_nodes and others of Lightning's Trainer.
+
+    Returns:
+        The index; None in all processes but the first.
+
+    Raises:
+        LatentError: If the folder holds latents of anything else.
+        NotInvertibleError: If an image does not come back; the other shards stay.
+    """
+    pinned = pin(source)
+    flow = load(pinned)
+    trainer = _trainer(options)
+    data = ShardData(flow, pinned, dataset, directory, split, shard_size, output)
+    trainer.predict(Encoder(flow), datamodule=data, return_predictions=False)
+    return read_index(output) if trainer.is_global_zero else None
+
+
+def _trainer(options: dict[str, Any]) -> L.Trainer:
+    try:
+        return L.Trainer(
+            **options,
+            callbacks=[ShardWriter(), RichProgressBar()],
+            logger=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,  # shards are shared out already
+        )
+    except (MisconfigurationException, TypeError, ValueError) as error:
+        raise ArgumentError(f"Lightning refuses these options: {error}") from error
+
+
+def _pixel_hash(images: Tensor, batch_size: int) -> str:
+    digest = hashlib.sha256()
+    for batch in images.split(batch_size):
+        digest.update(batch.contiguous().numpy().data)
+    return digest.hexdigest()

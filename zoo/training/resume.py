@@ -1,0 +1,59 @@
+"""What a checkpoint must be, and become, for a run to go on from it as if never interrupted."""
+
+from typing import Any
+
+import lightning as L
+
+from zoo.errors import ConfigError
+from zoo.training.progress import rescale, resume_after_batch
+
+
+def prepare_to_resume(checkpoint: dict[str, Any], module: L.LightningModule) -> None:
+    """Check a checkpoint against the recipe's model, and adapt it to the recipe, in place.
+
+    Raises:
+        ConfigError: If it is of another model.
+    """
+    _check_model(checkpoint, module)
+    _adapt_learning_rate(checkpoint, module.hparams["lr"])
+    if "seed" in checkpoint:  # the order of the data and the noise follow from it
+        L.seed_everything(checkpoint["seed"], verbose=False)
+        resume_after_batch(checkpoint)
+        _adapt_global_batch(checkpoint, module.trainer)
+
+
+def _check_model(checkpoint: dict[str, Any], module: L.LightningModule) -> None:
+    shapes, found = (
+        {name: tensor.shape for name, tensor in state.items()}
+        for state in (module.state_dict(), checkpoint["state_dict"])
+    )
+    if shapes != found:
+        saved, wanted = checkpoint["hyper_parameters"], module.hparams
+        changed = [
+            f"{name} is {saved.get(name)!r} there and {wanted.get(name)!r} here"
+            for name in {**saved, **wanted}
+            if saved.get(name) != wanted.get(name)
+        ]
+        raise ConfigError(
+            f"the checkpoint is of another flow than the recipe's: {'; '.join(changed)}. "
+            "Resume it with its own recipe."
+        )
+
+
+def _adapt_learning_rate(checkpoint: dict[str, Any], lr: float) -> None:
+    before = checkpoint["hyper_parameters"]["lr"]
+    if before not in (0, lr):
+        factor = lr / before
+        for group in checkpoint["optimizer_states"][0]["param_groups"]:
+            group["lr"] *= factor
+        schedule = checkpoint["lr_schedulers"][0]
+        schedule["base_lrs"] = [base * factor for base in schedule["base_lrs"]]
+
+
+def _adapt_global_batch(checkpoint: dict[str, Any], trainer: L.Trainer) -> None:
+    """Go on at the same image with another number of ranks, or of images per batch."""
+    data: L.LightningDataModule = trainer.datamodule  # type: ignore[attr-defined]
+    old = checkpoint["ranks"] * checkpoint["datamodule_hyper_parameters"]["batch_size"]
+    new = trainer.world_size * data.hparams["batch_size"]
+    if old != new:
+        rescale(checkpoint, old, new, len(data.train_dataloader()))
