@@ -81,8 +81,15 @@ def test_extreme_inputs_stay_finite_and_come_back(name: str, raw: float) -> None
     assert_close(gate.inverse(y)[0], x, rtol=1e-4, atol=1e-37)
 
 
+@pytest.fixture(params=[False, True], ids=["denormals kept", "denormals flushed"])
+def denormals(request):
+    torch.set_flush_denormal(request.param)  # as training sets it
+    yield
+    torch.set_flush_denormal(False)
+
+
 @every_gate
-def test_the_slope_at_0_is_1_where_the_regulariser_is_0(name: str) -> None:
+def test_the_slope_at_0_is_1_where_the_regulariser_is_0(name: str, denormals) -> None:
     gate, x = gate_of(name), torch.zeros(1, 1, dtype=torch.float64, requires_grad=True)
     for direction in (gate.forward, gate.inverse):
         y, _ = direction(x)

@@ -7,7 +7,7 @@ from torch.testing import assert_close
 from zoo.bijections import Chain
 from zoo.errors import ConfigError
 from zoo.training.module import FlowModule
-from zoo.training.speed import Speed, compiled, initialized, prepare
+from zoo.training.speed import Speed, compiled, denormals_are_zero, initialized, prepare
 
 SMALL = {"size": [8, 8], "steps": 1, "levels": 1, "hidden_channels": 16}
 
@@ -55,6 +55,20 @@ def test_options_reach_every_chain(module) -> None:
 def test_options_that_contradict_each_other_are_refused(options, message) -> None:
     with pytest.raises(ConfigError, match=message):
         Speed(**options)
+
+
+@pytest.mark.parametrize("end", ["teardown", "on_exception"])
+@pytest.mark.parametrize("before", [False, True])
+def test_denormals_count_as_zero_only_while_it_trains(module, end: str, before: bool) -> None:
+    torch.set_flush_denormal(before)
+    try:
+        speed = Speed()
+        speed.setup(None, module, "fit")
+        assert denormals_are_zero()
+        getattr(speed, end)(None, module, None)
+        assert denormals_are_zero() is before
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def test_a_flow_is_compiled_once_its_actnorms_are_set(module, images) -> None:

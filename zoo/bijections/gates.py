@@ -127,6 +127,7 @@ def _over(function: Callable[[Tensor], Tensor], u: Tensor) -> Tensor:
     """function(u) / u of u >= 0, which is 1 at 0.
 
     Times x it is function(|x|) with the sign of x, and with slope 1 at 0, where sign(x) has 0.
+    Below the bound it is 1 to rounding, also where denormal numbers count as zero.
     """
-    u = u.clamp_min(torch.finfo(u.dtype).tiny)
+    u = u.clamp_min(torch.finfo(u.dtype).eps / 4)
     return function(u) / u

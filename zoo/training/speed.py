@@ -20,7 +20,7 @@ Nets = Literal["float32", "bfloat16"]
 class Speed(Callback):
     """Time and memory of training; docs/training.md has what each option is worth.
 
-    Denormal numbers count as zero, and on Linux freed memory stays in the process.
+    While it lasts denormal numbers count as zero, and on Linux freed memory stays in the process.
 
     Args:
         nets: What the coupling nets compute in while they train. "bfloat16" pays on machines with
@@ -39,6 +39,7 @@ class Speed(Callback):
         if compile and activations != "store":
             raise ConfigError("a compiled flow decides itself what it keeps: activations store.")
         self.nets, self.compile, self.activations = nets, compile, activations
+        self.flushed = denormals_are_zero()
 
     def setup(self, trainer: L.Trainer, module: L.LightningModule, stage: str) -> None:
         assert isinstance(module, FlowModule)
@@ -57,6 +58,19 @@ class Speed(Callback):
 
     def on_validation_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         torch.compiler.set_stance("default")
+
+    def teardown(self, trainer: L.Trainer, module: L.LightningModule, stage: str) -> None:
+        torch.set_flush_denormal(self.flushed)
+
+    def on_exception(
+        self, trainer: L.Trainer, module: L.LightningModule, exception: BaseException
+    ) -> None:
+        torch.set_flush_denormal(self.flushed)
+
+
+def denormals_are_zero() -> bool:
+    """Whether this process counts denormal numbers as zero."""
+    return bool(torch.tensor(torch.finfo(torch.float32).tiny) / 2 == 0)
 
 
 def tune() -> None:
