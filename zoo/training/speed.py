@@ -70,7 +70,7 @@ class Speed(Callback):
 
 def denormals_are_zero() -> bool:
     """Whether this process counts denormal numbers as zero."""
-    return bool(torch.tensor(torch.finfo(torch.float32).tiny) / 2 == 0)
+    return bool(torch.tensor(torch.finfo(torch.float32).tiny, device="cpu") / 2 == 0)
 
 
 def tune() -> None:
