@@ -1,5 +1,6 @@
 """Every recipe: its header, its configuration, and for the compact ones a short run."""
 
+import json
 import os
 import re
 import subprocess
@@ -175,7 +176,6 @@ def losses(monkeypatch) -> list[float]:
 
 SMALL = {"steps": 1, "hidden_channels": 8}
 SHRUNK = {
-    "--model.overrides": str(SMALL),
     "--data.batch_size": "4",
     "--data.val_images": "4",
     "--trainer.strategy": "auto",
@@ -193,12 +193,23 @@ SHRUNK = {
 }
 
 
+def overrides(path: Path) -> dict:
+    """Those of a recipe, and what shrinks its flow."""
+    return {**read(path)["model"].get("overrides", {}), **SMALL}
+
+
+def shrunk(path: Path, **changes: str) -> list[str]:
+    """Options that make a recipe's run short."""
+    options = {"--model.overrides": json.dumps(overrides(path)), **SHRUNK, **changes}
+    return [part for option in options.items() for part in option]
+
+
 def start(path: Path, folder: Path) -> list[str]:
     """What --init_from names, shrunk as the recipe, if that is in the recipe's command."""
     if "--init_from" not in (ROOT / path).read_text():
         return []
     model = read(path)["model"]
-    preset = ARCHITECTURES[model["architecture"]].preset(model["preset"], **SMALL)
+    preset = ARCHITECTURES[model["architecture"]].preset(model["preset"], **overrides(path))
     save_folder(build(preset), folder)
     return ["--init_from", f"local-dir:{folder}"]
 
@@ -208,8 +219,7 @@ def test_it_trains_resumes_exports_and_encodes_exactly(
     path: Path, data_dir: Path, losses: list[float], tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    options = [part for option in SHRUNK.items() for part in option]
-    command = ["--config", str(ROOT / path), "--data.dir", str(data_dir), *options]
+    command = ["--config", str(ROOT / path), "--data.dir", str(data_dir), *shrunk(path)]
     cli.train([*command, *start(path, tmp_path / "start")])
     checkpoints = Path(read(path)["checkpoint"]["dirpath"])
     uninterrupted = losses.copy()
@@ -219,6 +229,8 @@ def test_it_trains_resumes_exports_and_encodes_exactly(
     assert losses == uninterrupted[1:]
     folder = export(checkpoints / "last.ckpt", tmp_path / "models", data_dir=data_dir)
     flow = zoo.load(f"local-dir:{folder}")
+    wanted = {**read(path)["model"].get("overrides", {}), **SMALL}
+    assert wanted.items() <= flow.config.to_dict().items()
     images = load_images(read(path)["data"]["name"], data_dir, "test")
     assert torch.equal(flow.decode(flow.encode(images)), images)
 
@@ -229,7 +241,6 @@ def test_two_processes_train_together(tmp_path: Path) -> None:
         for i in range(count):
             picture(28, 28, "L", seed=i).save(tmp_path / split / f"{i}.png")
     changes = {
-        **SHRUNK,
         "--trainer.strategy": "ddp",
         "--trainer.devices": "2",
         "--data.name": "folder",
@@ -237,9 +248,9 @@ def test_two_processes_train_together(tmp_path: Path) -> None:
         "--data.size": "28",
         "--data.grey": "true",
     }
-    options = [part for option in changes.items() for part in option]
     recipe = FOLDER / "mnist" / "finc_ddp.yaml"
-    command = [sys.executable, "-m", "zoo", "train", "--config", str(recipe), *options]
+    options = ["--config", str(recipe), *shrunk(recipe, **changes)]
+    command = [sys.executable, "-m", "zoo", "train", *options]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
