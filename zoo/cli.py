@@ -22,6 +22,7 @@ from zoo.evaluation.record import EVALUATION, read_evaluation, read_named_config
 from zoo.extras import require
 from zoo.files import write_json
 from zoo.hub import HUB
+from zoo.images import spread_levels
 from zoo.latents import LatentFile
 from zoo.memory import keep_memory
 from zoo.pictures import Fit, read_image, write_grid, write_image
@@ -270,9 +271,11 @@ def evaluate(
     from zoo.evaluation.evaluate import evaluate as run
     from zoo.evaluation.outliers import OTHERS, compared_sets
 
-    flow, dataset = load(name), read_named_config(folder)["dataset"]
+    flow, config = load(name), read_named_config(folder)
+    dataset = config["dataset"]
     shape = {"size": flow.config.size, "channels": flow.config.channels}  # of a folder's images
     images = data.load_images(dataset, data_dir, "test", **shape)
+    images = spread_levels(images, config.get("grey_levels"))
     others = {other: data.load_images(other, data_dir, "test") for other in OTHERS.get(dataset, ())}
     compared = compared_sets(images, others)
     totals = {

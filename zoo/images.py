@@ -1,4 +1,4 @@
-"""The check that every method taking images makes first."""
+"""The check that every method taking images makes first, and images of fewer grey levels."""
 
 import torch
 from torch import Tensor
@@ -20,6 +20,31 @@ def check_images(images: Tensor, channels: int, divisor: int) -> None:
         return
     wanted = f"uint8 of shape (B, {channels}, H, W) with H and W divisible by {divisor}"
     raise ImageError(f"images must be {wanted}; got {_describe(images)}.{_advice(images)}")
+
+
+def spread_levels(images: Tensor, levels: int | None) -> Tensor:
+    """uint8 images of values 0 .. levels - 1 in 256 grey levels: the centre of each one's bin.
+
+    None stands for images that hold 0 .. 255: they stay as they are.
+
+    Raises:
+        ImageError: If the images hold other values.
+    """
+    if levels is None:
+        return images
+    if not isinstance(levels, int) or not 2 <= levels <= 256 or int(images.max()) >= levels:
+        raise ImageError(
+            f"grey_levels is {levels}, and the images hold values up to {int(images.max())}. It "
+            "must be more than that, and between 2 and 256."
+        )
+    return ((2 * images.int() + 1) * 128 // levels).to(torch.uint8)
+
+
+def gather_levels(images: Tensor, levels: int | None) -> Tensor:
+    """Inverse of `spread_levels`."""
+    if levels is None:
+        return images
+    return ((2 * images.int() * levels + 255) // 512).to(torch.uint8)
 
 
 def _describe(images: object) -> str:

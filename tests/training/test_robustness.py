@@ -14,7 +14,7 @@ import yaml
 from tests.training.runs import OVERRIDES, recipe, run
 from tests.training.test_resume import assert_equal_bits, states
 from zoo.bijections import Squeeze
-from zoo.errors import NonFiniteError, WeightsError
+from zoo.errors import ConfigError, NonFiniteError, WeightsError
 from zoo.training.checkpoints import read_checkpoint
 from zoo.training.export import export
 from zoo.training.module import FlowModule
@@ -174,6 +174,11 @@ def test_a_resumed_run_takes_the_recipe_s_learning_rate(whole: Path, tmp_path: P
         for path in (whole.with_name("step=20.ckpt"), lower.with_name("step=20.ckpt"))
     )
     assert after == pytest.approx(before / 10)
+
+
+def test_a_run_is_not_resumed_with_another_optimiser(whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="model.optimizer is 'adam' there and 'adamax' here"):
+        run(tmp_path, "--ckpt_path", str(whole), "--model.optimizer", "adamax")
 
 
 def broken_in_forward(module: FlowModule) -> str:

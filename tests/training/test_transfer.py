@@ -1,5 +1,7 @@
 """Fine-tuning: what is taken from another flow, what is mapped, and what stays as it is."""
 
+import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -7,22 +9,29 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
+import zoo.latents
 from tests.training.runs import OVERRIDES, run
 from zoo import Flow
 from zoo.architectures import build, find_architecture
 from zoo.bijections import ActNorm, Squeeze
+from zoo.cards import write_card
 from zoo.errors import ConfigError, ImageError
+from zoo.evaluation.record import EVALUATION
+from zoo.golden import Golden
+from zoo.images import gather_levels, spread_levels
+from zoo.pictures import to_picture
+from zoo.training import cli
 from zoo.training.checkpoints import read_checkpoint
-from zoo.training.export import load_checkpoint
+from zoo.training.data import load_images
+from zoo.training.export import export, load_checkpoint
 from zoo.training.module import FlowModule
 from zoo.training.transfer import (
     FineTune,
     frozen_levels,
-    spread_levels,
     summary,
     transfer,
 )
-from zoo.weights import save_folder
+from zoo.weights import read_config, save_folder
 
 MAP = FineTune(channels="map")
 COLOURS = {"channels": 3, "colour_last": True}
@@ -128,10 +137,15 @@ def test_grey_levels_are_spread_over_256() -> None:
     spread = spread_levels(values, 32)
     assert spread.flatten().tolist() == list(range(4, 256, 8))
     assert torch.equal(spread // 8, values), "they can be told back"
-    with pytest.raises(ImageError, match="hold values up to 31"):
-        spread_levels(values, 16)
+    for wrong in (16, 1, 257, "32"):
+        with pytest.raises(ImageError, match=f"grey_levels is {wrong}, .* values up to 31"):
+            spread_levels(values, wrong)
     full = torch.arange(256, dtype=torch.uint8)
     assert torch.equal(spread_levels(full, 256), full)
+    for levels in range(2, 257):
+        assert torch.equal(
+            gather_levels(spread_levels(full[:levels], levels), levels), full[:levels]
+        )
 
 
 @pytest.fixture(scope="module")
@@ -198,5 +212,92 @@ def test_what_was_taken_learns_at_its_own_rate(parent: Flow, tmp_path: Path) -> 
 
 def test_grey_levels_of_the_data_reach_the_flow(tmp_path: Path) -> None:
     # The digits hold values up to 240.
-    with pytest.raises(ImageError, match="finetune.grey_levels is 32"):
+    with pytest.raises(ImageError, match="grey_levels is 32"):
         run(tmp_path, finetune={"grey_levels": 32})
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> Path:
+    """A folder whose validation and test images are the same, all of 16 grey levels."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for split, chosen in {"train": slice(64), "val": slice(64, 96), "test": slice(64, 96)}.items():
+        (folder / split).mkdir()
+        for i, image in enumerate(load_images("digits", "", "train")[chosen] // 16):
+            to_picture(image).save(folder / split / f"{i}.png")
+    return folder
+
+
+@pytest.fixture
+def said(monkeypatch) -> list[str]:
+    """What the run prints."""
+    lines: list[str] = []
+    monkeypatch.setattr(cli, "rank_zero_info", lines.append)
+    return lines
+
+
+@pytest.fixture
+def of_16_levels(pictures: Path, said: list[str], tmp_path: Path) -> Path:
+    """An exported flow that was trained on them."""
+    data = {"name": "folder", "dir": str(pictures), "size": 8, "grey": True, "batch_size": 32}
+    finetune = {"grey_levels": 16}
+    return export(
+        run(tmp_path / "run", data=data, trainer={"max_steps": 4}, finetune=finetune), tmp_path
+    )
+
+
+def test_grey_levels_are_reported(of_16_levels: Path, said: list[str]) -> None:
+    assert said == ["finetune: images of 16 grey levels are spread over 256"]
+    assert read_config(of_16_levels)["grey_levels"] == 16
+    write_card(of_16_levels)
+    assert "zoo.images.spread_levels(images, 16)" in (of_16_levels / "README.md").read_text()
+
+
+def test_a_flow_is_evaluated_as_it_was_validated(of_16_levels, pictures, tmp_path, run) -> None:
+    assert run("evaluate", f"local-dir:{of_16_levels}", "--data-dir", pictures)[0] == 0
+    evaluated = json.loads((of_16_levels / EVALUATION).read_text())["bits_per_dim"]
+    rows = csv.DictReader((tmp_path / "run" / "metrics.csv").open())
+    logged = [float(row["val/bits_per_dim"]) for row in rows if row["val/bits_per_dim"]]
+    assert evaluated == pytest.approx(logged[-1], abs=0.02)  # of another draw of the noise
+
+
+def test_images_of_grey_levels_are_encoded_as_they_were_trained_on(
+    of_16_levels, pictures, tmp_path, run
+) -> None:
+    model = f"local-dir:{of_16_levels}"
+    arguments = ("--data", "folder", "--data-dir", pictures, "--out", tmp_path / "z")
+    assert run("encode-dataset", model, *arguments)[0] == 0
+    images = load_images("folder", pictures, "test", size=(8, 8), channels=1)
+    latents = zoo.latents.load(tmp_path / "z")
+    assert torch.equal(latents.decode(range(32)), images)
+    assert_close(latents.gather(range(32)), zoo.load(model).encode(spread_levels(images, 16)))
+
+
+def test_golden_images_are_those_that_the_flow_takes(tmp_path: Path) -> None:
+    last = run(tmp_path / "run", trainer={"max_steps": 1}, finetune={"grey_levels": 250})
+    golden = Golden.load(export(last, tmp_path, data_dir=tmp_path))
+    images = load_images("digits", "", "test")[:16]
+    assert torch.equal(golden.images[:16], spread_levels(images, 250))
+    assert not torch.equal(golden.images[:16], images)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"freeze": []}, r"finetune.freeze is \[0\] there and \[\] here"),
+        ({"lr_factor": 1.0}, "finetune.lr_factor is 0.5 there and 1.0 here"),
+        ({"grey_levels": None}, "finetune.grey_levels is 250 there and None here"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_run_is_resumed_with_its_own_options(started: Path, tmp_path, other, message) -> None:
+    with pytest.raises(ConfigError, match=message):
+        run(tmp_path, "--ckpt_path", str(started), finetune={**STARTED, **other})
+
+
+STARTED = {"freeze": [0], "lr_factor": 0.5, "grey_levels": 250}
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("started")
+    return run(folder, trainer={"max_steps": 1}, finetune=STARTED)

@@ -43,6 +43,7 @@ def usage(subject: Subject) -> str:
             f"flow.sample(16, temperature={TEMPERATURE})",
             "python",
         ),
+        _grey_levels(subject),
         "Without installing flowzoo:",
         fenced(
             f'import torch\n\nflow = torch.hub.load("{GITHUB}", {arguments}, trust_repo=True)',
@@ -55,6 +56,18 @@ def usage(subject: Subject) -> str:
             f"flowzoo sample {source} -n 64 -o samples.png",
             "sh",
         ),
+    )
+
+
+def _grey_levels(subject: Subject) -> str:
+    """How to give it images, if those of its data set hold fewer than 256 grey levels."""
+    levels = subject.config.get("grey_levels")
+    if levels is None:
+        return ""
+    return (
+        f"It was trained on images of {levels} grey levels spread over 256, and was evaluated on "
+        f"such: `zoo.images.spread_levels(images, {levels})` spreads them, and "
+        f"`zoo.images.gather_levels(decoded, {levels})` gives back what they were."
     )
 
 

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from zoo.errors import LatentError
 from zoo.flow import Flow
+from zoo.images import gather_levels
 from zoo.latents.shards import LATENTS, EncodedSet, read_index
 from zoo.registry import load as load_flow
 from zoo.weights import content_hash
@@ -79,7 +80,7 @@ class LatentSet(Dataset[Tensor]):
         for shard, places, rows in self._by_shard(indices):
             z = self._latents(shard)[rows].to(self.flow.device)
             images[places] = self.flow.decode(z, self.about.image_size[1:]).cpu()
-        return images
+        return gather_levels(images, self.about.grey_levels)
 
     @cached_property
     def flow(self) -> Flow:

@@ -39,6 +39,8 @@ class EncodedSet:
         image_size: (C, H, W) of each.
         images_sha256: Hash of all their pixels.
         shard_size: Images per shard; the last may hold fewer.
+        grey_levels: The images hold 0 .. grey_levels - 1, spread over 256 for the flow; None if
+            they hold 0 .. 255.
     """
 
     model: str = field(compare=False)  # one flow may have several sources
@@ -49,11 +51,12 @@ class EncodedSet:
     image_size: tuple[int, int, int]
     images_sha256: str
     shard_size: int
+    grey_levels: int | None = None
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "EncodedSet":
         """From an index, which may hold more."""
-        known = {name: values[name] for name in cls.__dataclass_fields__}
+        known = {name: values[name] for name in cls.__dataclass_fields__ if name in values}
         return cls(**{**known, "image_size": tuple(values["image_size"])})
 
     @property

@@ -57,7 +57,8 @@ class Pictures(Callback):
             L.pytorch.utilities.rank_zero_warn(str(error))
         else:
             save_image(samples / 255, folder / f"{step}_samples.png")
-        images = trainer.datamodule.val[: self.count].to(flow.device)  # type: ignore[attr-defined]
+        images = trainer.datamodule.val[: self.count]  # type: ignore[attr-defined]
+        images = module.spread(images.to(flow.device))
         back = flow.decode(flow.encode(images, exact=False), (images.shape[2], images.shape[3]))
         pairs = torch.stack([images, back], dim=1).flatten(0, 1)
         save_image(pairs / 255, folder / f"{step}_reconstructions.png")

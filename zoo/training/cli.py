@@ -19,7 +19,7 @@ from zoo.training.module import FlowModule
 from zoo.training.speed import Speed
 from zoo.training.tables import TabularData
 from zoo.training.tabular import TabularModule
-from zoo.training.transfer import FineTune, summary
+from zoo.training.transfer import FineTune, described, summary
 
 
 class DensityCLI(LightningCLI):
@@ -61,6 +61,8 @@ class FlowCLI(DensityCLI):
         config = self.config["fit"]
         self.model.recipe = "".join(Path(path).read_text() for path in config["config"] or ())
         self.model.finetune = FineTune(**config["finetune"])
+        if lasting := described(self.model.finetune):
+            rank_zero_info(f"finetune: {lasting}")
         if config["init_from"] is None:
             return
         if config.get("ckpt_path") is not None:

@@ -15,11 +15,11 @@ from zoo.errors import ArgumentError, NotInvertibleError
 from zoo.evaluation.versions import versions
 from zoo.exactness import MARGIN, round_trip_error
 from zoo.flow import Flow
-from zoo.images import check_images
+from zoo.images import check_images, spread_levels
 from zoo.latents.shards import EncodedSet, ShardFolder, read_index
-from zoo.registry import load, pin
+from zoo.registry import folder_of, load, pin
 from zoo.training.data import Split, load_images
-from zoo.weights import content_hash
+from zoo.weights import content_hash, read_config
 
 
 class Shard(NamedTuple):
@@ -47,7 +47,7 @@ class Encoded(NamedTuple):
 
 
 class Shards(Dataset[Shard]):
-    """Some of the shards of a tensor of images."""
+    """Some of the shards of a tensor of images, as the flow takes them."""
 
     def __init__(self, images: Tensor, encoded: EncodedSet, numbers: Sequence[int]) -> None:
         self.images, self.encoded, self.numbers = images, encoded, numbers
@@ -57,7 +57,8 @@ class Shards(Dataset[Shard]):
 
     def __getitem__(self, index: int) -> Shard:
         chosen = self.encoded.range(self.numbers[index])
-        return Shard(self.numbers[index], self.images[chosen.start : chosen.stop])
+        images = self.images[chosen.start : chosen.stop]
+        return Shard(self.numbers[index], spread_levels(images, self.encoded.grey_levels))
 
 
 class ShardData(L.LightningDataModule):
@@ -111,6 +112,7 @@ class ShardData(L.LightningDataModule):
             image_size=(channels, height, width),
             images_sha256=_pixel_hash(self.images, self.shard_size),
             shard_size=self.shard_size,
+            grey_levels=read_config(folder_of(self.source)).get("grey_levels"),
         )
         self.folder = ShardFolder(self.output, encoded)
 

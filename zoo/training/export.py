@@ -12,6 +12,7 @@ from zoo.evaluation.record import EVALUATION
 from zoo.files import write_atomically
 from zoo.flow import Flow
 from zoo.golden import make_golden
+from zoo.images import spread_levels
 from zoo.training.checkpoints import read_checkpoint
 from zoo.training.data import load_images
 from zoo.weights import save_folder
@@ -63,12 +64,15 @@ def export(
     dataset = saved["datamodule_hyper_parameters"]["name"]
     name = name or f"{saved['flow_config']['architecture']}_{dataset}"
     folder = parent / name
+    levels = saved.get("finetune", {}).get("grey_levels")
     natural = None
     if data_dir is not None and dataset_of(dataset).licence:
-        natural = load_images(dataset, data_dir, "test")[:GOLDEN_IMAGES]
+        natural = spread_levels(load_images(dataset, data_dir, "test")[:GOLDEN_IMAGES], levels)
     about = {"name": name, "dataset": dataset, "step": saved["global_step"]}
     if saved.get("parent"):
         about["parent"] = saved["parent"]
+    if levels is not None:
+        about["grey_levels"] = levels
     text = recipe.read_text() if recipe else saved.get("recipe")
     if not text:
         raise WeightsError(f"{checkpoint} holds no recipe. Name it with --recipe.")

@@ -15,16 +15,17 @@ from torch.optim.lr_scheduler import LambdaLR
 from zoo.architectures import build, config_to_json, find_architecture
 from zoo.errors import ConfigError, NonFiniteError
 from zoo.flow import Flow
+from zoo.images import spread_levels
 from zoo.training.checkpoints import AtomicCheckpointIO, last_checkpoint
 from zoo.training.culprit import first_in_backward, first_in_forward
 from zoo.training.metrics import BitsPerDim
 from zoo.training.noise import dequantization_noise
 from zoo.training.progress import count_next_epoch
 from zoo.training.ranks import on_all_ranks, own
-from zoo.training.resume import prepare_to_resume
+from zoo.training.resume import check_options, prepare_to_resume
 from zoo.training.sampler import place, run_seed
 from zoo.training.termination import SaveOnSigterm
-from zoo.training.transfer import FineTune, Report, freeze, spread_levels, transfer
+from zoo.training.transfer import FineTune, Report, freeze, lasting, transfer
 from zoo.vector_flow import VectorFlow
 
 # One kernel for all weights, where there is one.
@@ -164,8 +165,7 @@ class FlowModule(DensityModule):
 
     def spread(self, images: Tensor) -> Tensor:
         """Images of the data's grey levels in those of the flow."""
-        levels = self.finetune.grey_levels
-        return images if levels is None else spread_levels(images, levels)
+        return spread_levels(images, self.finetune.grey_levels)
 
     def _groups(self) -> list[dict[str, Any]]:
         """Apart from each other: what came from another flow, and what is new."""
@@ -203,8 +203,10 @@ class FlowModule(DensityModule):
         checkpoint["recipe"] = self.recipe
         checkpoint["parent"] = self.parent
         checkpoint["transfer"] = self.transfer
+        checkpoint["finetune"] = lasting(self.finetune)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
+        check_options("finetune", checkpoint.get("finetune", {}), lasting(self.finetune))
         self.parent = checkpoint.get("parent")
         self.transfer = checkpoint.get("transfer", {})

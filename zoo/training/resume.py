@@ -1,5 +1,6 @@
 """What a checkpoint must be, and become, for a run to go on from it as if never interrupted."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import lightning as L
@@ -12,14 +13,37 @@ def prepare_to_resume(checkpoint: dict[str, Any], module: L.LightningModule) -> 
     """Check a checkpoint against the recipe's model, and adapt it to the recipe, in place.
 
     Raises:
-        ConfigError: If it is of another model.
+        ConfigError: If it is of another model or optimiser.
     """
     _check_model(checkpoint, module)
+    check_options(
+        "model", {"optimizer": checkpoint["hyper_parameters"]["optimizer"]}, module.hparams
+    )
     _adapt_learning_rate(checkpoint, module.hparams["lr"])
     if "seed" in checkpoint:  # the order of the data and the noise follow from it
         L.seed_everything(checkpoint["seed"], verbose=False)
         resume_after_batch(checkpoint)
         _adapt_global_batch(checkpoint, module.trainer)
+
+
+def check_options(section: str, before: dict[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise ConfigError unless the options of a checkpoint's run are those of this one, too.
+
+    Args:
+        section: Of the recipe.
+        before: Options of the run that wrote the checkpoint.
+        now: Options of the run that goes on, and perhaps others.
+    """
+    changed = [
+        f"{section}.{name} is {value!r} there and {now[name]!r} here"
+        for name, value in before.items()
+        if value != now[name]
+    ]
+    if changed:
+        raise ConfigError(
+            f"the checkpoint is of a run with other options: {'; '.join(changed)}. Resume it with "
+            "the ones that it was started with."
+        )
 
 
 def _check_model(checkpoint: dict[str, Any], module: L.LightningModule) -> None:

@@ -20,7 +20,7 @@ from zoo.bijections.nets import ZeroConv
 from zoo.bijections.padded_conv import CornerConv
 from zoo.bijections.scale import unbounded
 from zoo.bijections.triangular import lower_triangular
-from zoo.errors import ConfigError, ImageError
+from zoo.errors import ConfigError
 from zoo.flow import Flow
 
 FREE = {"channels", "size", "colour_last"}
@@ -45,6 +45,27 @@ class FineTune:
     lr_factor: float = 1.0
     channels: Literal["refuse", "map"] = "refuse"
     grey_levels: int | None = None
+
+
+# What acts in every step, not only at the start: a run that is resumed needs it again.
+LASTING = ("freeze", "lr_factor", "grey_levels")
+
+
+def lasting(options: FineTune) -> dict[str, Any]:
+    """The options that a checkpoint keeps and a resumed run must repeat."""
+    return {name: getattr(options, name) for name in LASTING}
+
+
+def described(options: FineTune) -> str:
+    """What the lasting options do, in one line; empty if they do nothing."""
+    parts = []
+    if options.freeze:
+        parts.append(f"levels {', '.join(map(str, options.freeze))} stay as they are")
+    if options.lr_factor != 1:
+        parts.append(f"what was taken learns at {options.lr_factor:g} of model.lr")
+    if options.grey_levels is not None:
+        parts.append(f"images of {options.grey_levels} grey levels are spread over 256")
+    return ", ".join(parts)
 
 
 # {"taken": [tensor, ...], "adapted": {tensor: how}, "anew": [tensor, ...]}
@@ -114,16 +135,6 @@ def freeze(flow: Flow, options: FineTune) -> None:
     """Exclude the parameters of frozen levels from training."""
     for level in frozen_levels(flow, options):
         flow.blocks[level].requires_grad_(False)
-
-
-def spread_levels(images: Tensor, levels: int) -> Tensor:
-    """uint8 images of values 0 .. levels - 1 in 256 grey levels: the centre of each one's bin."""
-    if not 2 <= levels <= 256 or int(images.max()) >= levels:
-        raise ImageError(
-            f"finetune.grey_levels is {levels}, and the images hold values up to "
-            f"{int(images.max())}. It must be more than that, and between 2 and 256."
-        )
-    return ((2 * images.int() + 1) * 128 // levels).to(torch.uint8)
 
 
 class Colours:
