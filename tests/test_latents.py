@@ -1,7 +1,7 @@
 """The shards of an encoded data set, read back."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 import zoo.latents
 from tests.test_flow import noise, tiny
 from zoo.errors import LatentError
+from zoo.files import write_json
 from zoo.latents.shards import INDEX, EncodedSet, ShardFolder, file_name
 from zoo.weights import save_folder
 
@@ -37,8 +38,8 @@ def latents() -> list[Tensor]:
 def folder(tmp_path: Path, encoded: EncodedSet, latents: list[Tensor]) -> Path:
     shards = ShardFolder(tmp_path / "z", encoded)
     for k in (2, 0, 1):
-        shards.write(k, latents[k], [13] if k == 1 else [])
-    shards.finish({"flowzoo": "of this test"})
+        shards.write(k, latents[k], [(10, 20)] if k == 1 else [], {"flowzoo": f"{k}"})
+    shards.finish()
     return shards.folder
 
 
@@ -58,12 +59,20 @@ def test_latents_are_those_written_in_the_widest_dtype(folder, latents) -> None:
         data[25]
 
 
-def test_float64_latents_decode_in_float64(folder, monkeypatch) -> None:
-    data, dtypes = zoo.latents.load(folder), []
+def test_latents_decode_in_the_precision_that_they_were_verified_in(
+    tmp_path, encoded, latents, monkeypatch
+) -> None:
+    shards = ShardFolder(tmp_path / "z", encoded)
+    mixed = torch.cat([latents[1][:4], latents[1][4:].float()])  # one type holds both
+    for k, (z, float64) in enumerate([(latents[0], []), (mixed, [(10, 14)]), (latents[2], [])]):
+        shards.write(k, z, float64, {})
+    shards.finish()
+    data, seen = zoo.latents.load(shards.folder), []
     decode = data.flow.decode
-    monkeypatch.setattr(data.flow, "decode", lambda z, size: (dtypes.append(z.dtype), decode(z))[1])
-    data.decode([24, 11, 3])
-    assert dtypes == [torch.float32, torch.float64, torch.float32]
+    monkeypatch.setattr(data.flow, "decode", lambda z, size: (seen.append(z), decode(z))[1])
+    assert torch.equal(data.decode([24, 11, 3, 15]), IMAGES[[24, 11, 3, 15]])
+    assert torch.equal(seen[0], torch.stack([latents[2][4], latents[0][3], latents[1][5].float()]))
+    assert torch.equal(seen[1], latents[1][1:2])
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -111,7 +120,7 @@ def test_an_incomplete_folder_says_how_to_go_on(tmp_path, encoded) -> None:
     with pytest.raises(LatentError, match="is incomplete. Run the same"):
         zoo.latents.load(tmp_path / "z")
     with pytest.raises(LatentError, match="3 of 3 shards are missing"):
-        shards.finish({})
+        shards.finish()
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"model": "x"}', None])
@@ -132,15 +141,16 @@ def test_only_the_flow_that_encoded_decodes(folder, tmp_path) -> None:
 
 def test_the_index_says_what_was_verified_and_what_needed_float64(folder, encoded) -> None:
     index = json.loads((folder / INDEX).read_text())
-    assert (index["images"], index["exact"], index["float64"]) == (25, 25, 1)
+    assert (index["images"], index["exact"], index["float64"]) == (25, 25, 10)
     assert index["model"] == encoded.model
     assert [shard["dtype"] for shard in index["shards"]] == ["float32", "float64", "float32"]
-    assert [shard["float64"] for shard in index["shards"]] == [[], [13], []]
+    assert [shard["float64"] for shard in index["shards"]] == [[], [[10, 20]], []]
+    assert [shard["versions"] for shard in index["shards"]] == [{"flowzoo": k} for k in "012"]
 
 
 def test_what_is_left_of_a_killed_write_is_removed(folder, encoded) -> None:
     (folder / f".{file_name(1)}.abc").write_bytes(b"half")
-    ShardFolder(folder, encoded).finish({})
+    ShardFolder(folder, encoded).finish()
     assert sorted(path.name for path in folder.iterdir()) == [INDEX, *map(file_name, range(3))]
 
 
@@ -164,9 +174,23 @@ def test_nothing_is_mixed_into_a_folder_of_something_else(folder, encoded, other
     assert ShardFolder(folder, replace(encoded, model="the same by another name")).missing() == []
 
 
+def test_two_processes_may_begin_a_folder_at_once(tmp_path, encoded, monkeypatch) -> None:
+    exists = Path.exists
+
+    def just_before(path: Path) -> bool:
+        """Whether it exists; just after that, another process has written the index."""
+        found = exists(path)
+        if path.name == INDEX and not found:
+            write_json(path, asdict(encoded))
+        return found
+
+    monkeypatch.setattr(Path, "exists", just_before)
+    assert ShardFolder(tmp_path / "z", encoded).missing() == [0, 1, 2]
+
+
 def test_a_shard_of_another_set_and_a_cut_one_count_as_missing(folder, encoded, tmp_path) -> None:
     foreign = ShardFolder(tmp_path / "foreign", replace(encoded, dataset="other"))
-    foreign.write(1, torch.zeros(10, 96), [])
+    foreign.write(1, torch.zeros(10, 96), [], {})
     (foreign.folder / file_name(1)).replace(folder / file_name(1))
     cut(folder / file_name(2))
     assert ShardFolder(folder, encoded).missing() == [1, 2]

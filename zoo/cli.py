@@ -145,9 +145,8 @@ def encode_dataset(
     data_dir: Annotated[Path, typer.Option(help="Folder of the data sets' raw files.")],
     output: Annotated[Path, typer.Option("--out", "-o", help="Folder for shards and index.")],
     split: Annotated[str, typer.Option(help="test, or train (validation included).")] = "test",
-    shard_size: Annotated[
-        int, typer.Option(help="Images per shard, and at a time in memory.", min=1)
-    ] = 1000,
+    shard_size: Annotated[int, typer.Option(help="Images per shard.", min=1)] = 1000,
+    batch_size: Batch = 250,
     strategy: Annotated[str, typer.Option(help="Lightning's, such as ddp.")] = "auto",
     accelerator: Annotated[str, typer.Option(help="Lightning's: cpu, gpu, ...")] = "auto",
     devices: Annotated[str, typer.Option(help="Lightning's: how many processes a node.")] = "auto",
@@ -163,6 +162,7 @@ def encode_dataset(
         output,
         split=split,
         shard_size=shard_size,
+        batch_size=batch_size,
         strategy=strategy,
         accelerator=accelerator,
         devices=devices,

@@ -50,6 +50,9 @@ class LatentSet(Dataset[Tensor]):
         self._source = model or self.about.model
         self._shards: list[dict[str, Any]] = index["shards"]
         self._mapped: dict[int, Tensor] = {}
+        self._float64 = torch.zeros(self.about.images, dtype=torch.bool)
+        for start, stop in (chosen for entry in self._shards for chosen in entry["float64"]):
+            self._float64[start:stop] = True
 
     def __len__(self) -> int:
         return self.about.images
@@ -77,9 +80,11 @@ class LatentSet(Dataset[Tensor]):
         if isinstance(indices, int):
             return self.decode([indices])[0]
         images = torch.empty(len(indices), *self.about.image_size, dtype=torch.uint8)
-        for shard, places, rows in self._by_shard(indices):
-            z = self._latents(shard)[rows].to(self.flow.device)
-            images[places] = self.flow.decode(z, self.about.image_size[1:]).cpu()
+        z, double = self.gather(indices), self._float64[torch.as_tensor(indices)]
+        for places, dtype in ((~double, torch.float32), (double, torch.float64)):
+            if places.any():
+                latents = z[places].to(self.flow.device, dtype)
+                images[places] = self.flow.decode(latents, self.about.image_size[1:]).cpu()
         return gather_levels(images, self.about.grey_levels)
 
     @cached_property

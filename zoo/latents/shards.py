@@ -97,29 +97,38 @@ class ShardFolder:
 
     def __init__(self, folder: Path, encoded: EncodedSet) -> None:
         self.folder, self.encoded = folder, encoded
-        if (folder / INDEX).exists():
-            found = EncodedSet.from_dict(read_index(folder))
-            if found != encoded:
-                raise LatentError(
-                    f"{folder} holds {found}; this would be {encoded}. Choose another folder, or "
-                    "delete it first."
-                )
-        elif folder.exists() and list(folder.glob("[!.]*")):
-            raise LatentError(f"{folder} holds other files. Choose an empty folder.")
-        else:
+        # In this order: another process may write the index in between, and then shards.
+        others = list(folder.glob("[!.]*"))
+        if not (folder / INDEX).exists():
+            if any(path.name != INDEX for path in others):
+                raise LatentError(f"{folder} holds other files. Choose an empty folder.")
             write_json(folder / INDEX, asdict(encoded))
+        found = EncodedSet.from_dict(read_index(folder))
+        if found != encoded:
+            raise LatentError(
+                f"{folder} holds {found}; this would be {encoded}. Choose another folder, or "
+                "delete it first."
+            )
 
     def missing(self) -> list[int]:
         """Numbers of the shards that are still to be written."""
         return [k for k in range(self.encoded.shards) if self._read(k) is None]
 
-    def write(self, shard: int, latents: Tensor, float64: list[int]) -> None:
+    def write(
+        self,
+        shard: int,
+        latents: Tensor,
+        float64: list[tuple[int, int]],
+        versions: dict[str, Any],
+    ) -> None:
         """Write a shard, atomically.
 
         Args:
             shard: Its number.
             latents: (B, D), verified to decode to its images.
-            float64: Which of its images needed float64, as indices into the data set.
+            float64: Ranges (start, stop) of the images in the data set that were encoded in
+                float64; latents of others are numbers of float32, whatever type holds them.
+            versions: What encoded it.
         """
         tensors = {LATENTS: latents.cpu().contiguous()}
         about = {
@@ -128,16 +137,13 @@ class ShardFolder:
             "dtype": str(latents.dtype).removeprefix("torch."),
             "float64": float64,
             "sha256": content_hash(tensors),
+            "versions": versions,
         }
         data = save(tensors, metadata={KEY: json.dumps(about)})
         write_atomically(self.folder / file_name(shard), data)
 
-    def finish(self, versions: dict[str, Any]) -> dict[str, Any]:
-        """Write the shards into the index and return it; what killed runs left is removed.
-
-        Args:
-            versions: What encoded them.
-        """
+    def finish(self) -> dict[str, Any]:
+        """Write the shards into the index and return it; what killed runs left is removed."""
         shards = [self._read(k) for k in range(self.encoded.shards)]
         if None in shards:
             raise LatentError(
@@ -150,8 +156,7 @@ class ShardFolder:
         index = {
             **asdict(self.encoded),
             "exact": sum(entry["images"] for entry in entries),
-            "float64": sum(len(entry["float64"]) for entry in entries),
-            "versions": versions,
+            "float64": sum(b - a for entry in entries for a, b in entry["float64"]),
             "shards": entries,
         }
         write_json(self.folder / INDEX, index)

@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import lightning as L
+import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, RichProgressBar
 from torch import Tensor
@@ -13,7 +15,6 @@ from torch.utils.data import DataLoader, Dataset
 
 from zoo.errors import ArgumentError, NotInvertibleError
 from zoo.evaluation.versions import versions
-from zoo.exactness import MARGIN, round_trip_error
 from zoo.flow import Flow
 from zoo.images import check_images, spread_levels
 from zoo.latents.shards import EncodedSet, ShardFolder, read_index
@@ -32,18 +33,6 @@ class Shard(NamedTuple):
 
     number: int
     images: Tensor
-
-
-class Encoded(NamedTuple):
-    """A shard's result.
-
-    Attributes:
-        latents: (B, D), verified.
-        float64: Which of its images needed float64, as indices into the shard.
-    """
-
-    latents: Tensor
-    float64: list[int]
 
 
 class Shards(Dataset[Shard]):
@@ -124,25 +113,28 @@ class ShardData(L.LightningDataModule):
 
 
 class Encoder(L.LightningModule):
-    """A flow that encodes one shard at a time."""
+    """A flow that encodes one shard at a time, in batches.
 
-    def __init__(self, flow: Flow) -> None:
+    Args:
+        flow: That encodes.
+        batch_size: Images at a time.
+    """
+
+    def __init__(self, flow: Flow, batch_size: int) -> None:
         super().__init__()
-        self.flow = flow
+        self.flow, self.batch_size = flow, batch_size
 
-    def predict_step(self, shard: Shard, batch_idx: int) -> Encoded:
+    def predict_step(self, shard: Shard, batch_idx: int) -> list[Tensor]:
+        """Verified latents (B, D) of every batch of a shard, float64 where float32 falls short."""
+        batches = enumerate(shard.images.split(self.batch_size))
+        return [self._encode(shard.number, i * self.batch_size, batch) for i, batch in batches]
+
+    def _encode(self, shard: int, start: int, images: Tensor) -> Tensor:
         try:
-            latents = self.flow.encode(shard.images)
+            return self.flow.encode(images)
         except NotInvertibleError as error:
-            raise NotInvertibleError(f"shard {shard.number}: {error}") from error
-        return Encoded(latents, self._needing_float64(shard.images, latents))
-
-    def _needing_float64(self, images: Tensor, latents: Tensor) -> list[int]:
-        if latents.dtype == self.flow.dtype:
-            return []
-        error = round_trip_error(self.flow, images, self.flow.encode(images, exact=False))
-        indices: list[int] = (error > MARGIN).nonzero().flatten().tolist()
-        return indices
+            where = f"shard {shard}, from its image {start} on"
+            raise NotInvertibleError(f"{where}: {error}") from error
 
 
 class ShardWriter(Callback):
@@ -152,20 +144,23 @@ class ShardWriter(Callback):
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        outputs: Encoded,
+        outputs: list[Tensor],
         batch: Shard,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
+        assert isinstance(pl_module, Encoder)
         folder = _folder(trainer)
-        start = folder.encoded.range(batch.number).start
-        folder.write(batch.number, outputs.latents, [start + i for i in outputs.float64])
+        first = folder.encoded.range(batch.number).start
+        ranges = pairwise(accumulate(map(len, outputs), initial=first))
+        float64 = [r for r, z in zip(ranges, outputs, strict=True) if z.dtype == torch.float64]
+        latents = torch.cat(outputs)  # in the widest type of any
+        folder.write(batch.number, latents, float64, versions(pl_module.flow))
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        assert isinstance(pl_module, Encoder)
         trainer.strategy.barrier("all shards are written")
         if trainer.is_global_zero:
-            _folder(trainer).finish(versions(pl_module.flow))
+            _folder(trainer).finish()
 
 
 def _folder(trainer: L.Trainer) -> ShardFolder:
@@ -182,6 +177,7 @@ def encode_dataset(
     *,
     split: Split = "test",
     shard_size: int = 1000,
+    batch_size: int = 250,
     **options: Any,
 ) -> dict[str, Any] | None:
     """Encode every image of a split into shards of exact latents, and go on where a run stopped.
@@ -192,7 +188,8 @@ def encode_dataset(
         directory: Folder of its raw files.
         output: Folder for the shards; all nodes must see the same.
         split: "train" (all of it, validation included) or "test".
-        shard_size: Images per shard, and at a time in memory.
+        shard_size: Images per shard, whose latents are in memory until it is written.
+        batch_size: Images that the flow takes at a time.
         **options: strategy, accelerator, devices, num_nodes and others of Lightning's Trainer.
 
     Returns:
@@ -206,7 +203,7 @@ def encode_dataset(
     flow = load(pinned)
     trainer = _trainer(options)
     data = ShardData(flow, pinned, dataset, directory, split, shard_size, output)
-    trainer.predict(Encoder(flow), datamodule=data, return_predictions=False)
+    trainer.predict(Encoder(flow, batch_size), datamodule=data, return_predictions=False)
     return read_index(output) if trainer.is_global_zero else None
 
 

@@ -140,7 +140,7 @@ def _encode(processes: int, data_dir: Path) -> float:
     trainer = _trainer(processes, SomeShards(), watch, limit_predict_batches=limit)
     with tempfile.TemporaryDirectory() as folder:
         data = ShardData(flow, MODEL, DATASET, data_dir, "test", SHARD, Path(folder))
-        trainer.predict(Encoder(flow), datamodule=data, return_predictions=False)
+        trainer.predict(Encoder(flow, SHARD), datamodule=data, return_predictions=False)
     return watch.rate
 
 
