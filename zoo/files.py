@@ -1,13 +1,17 @@
 """Writing a file so that an interruption leaves the old one whole."""
 
+import contextlib
 import csv
 import io
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+ABANDONED_S = 3600
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -28,6 +32,19 @@ def write_parts_atomically(path: Path, parts: Iterable[bytes | memoryview]) -> N
     except BaseException:
         os.unlink(name)
         raise
+
+
+def remove_abandoned(folder: Path, suffix: str) -> None:
+    """Remove what killed writes left: temporary files of an hour ago, which no write takes.
+
+    Args:
+        folder: Of the files that were written.
+        suffix: Of their names.
+    """
+    for left in folder.glob(f".*{suffix}.????????"):  # as mkstemp names them
+        with contextlib.suppress(FileNotFoundError):  # another process may be done with it
+            if time.time() - left.stat().st_mtime > ABANDONED_S:
+                left.unlink()
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from tests.training.runs import OVERRIDES, recipe, run
 from tests.training.test_resume import assert_equal_bits, states
 from zoo.bijections import Squeeze
 from zoo.errors import ConfigError, NonFiniteError, WeightsError
+from zoo.files import remove_abandoned
 from zoo.training.checkpoints import read_checkpoint
 from zoo.training.export import export
 from zoo.training.module import FlowModule
@@ -92,8 +93,40 @@ def test_kill_9_loses_no_checkpoint(
     written = [read_checkpoint(path)["global_step"] for path in killed.glob("step=*.ckpt")]
     assert sorted(written) == list(range(1, steps + 1))
     assert read_checkpoint(killed / "last.ckpt")["global_step"] == last
-    again = run(tmp_path / "b", "--ckpt_path", str(killed / "last.ckpt"), checkpoint=EVERY_STEP)
+    left = list(killed.glob(".*"))
+    assert len(left) == (last < steps), "half of a write"
+    for path in left:
+        os.utime(path, (0, 0))  # long ago
+    again = run(tmp_path / "a", "--ckpt_path", "last", checkpoint=EVERY_STEP)
     assert_equal_bits(states(again), states(whole))
+    assert {path.name for path in killed.iterdir()} == {
+        path.name for path in whole.parent.iterdir()
+    }
+
+
+def test_what_may_still_be_written_is_not_removed(tmp_path: Path) -> None:
+    for name in (".last.ckpt.abcdefgh", ".last.ckpt.12345678", ".notes.settings"):
+        (tmp_path / name).touch()
+        if name != ".last.ckpt.12345678":
+            os.utime(tmp_path / name, (0, 0))
+    remove_abandoned(tmp_path, ".ckpt")
+    assert {path.name for path in tmp_path.iterdir()} == {".last.ckpt.12345678", ".notes.settings"}
+
+
+def test_last_is_the_latest_whatever_was_there_before(tmp_path: Path) -> None:
+    for steps in (2, 1):
+        last = run(tmp_path, trainer={"max_steps": steps})
+        assert read_checkpoint(last)["global_step"] == steps
+    assert not list(last.parent.glob("last-*"))
+
+
+def test_what_is_no_file_of_the_run_is_not_resumed(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"there is no checkpoint .*checkpoints/last.ckpt"):
+        run(tmp_path, "--ckpt_path", "last")
+    with pytest.raises(ConfigError, match="--ckpt_path last needs checkpoint.dirpath"):
+        run(tmp_path, "--ckpt_path", "last", checkpoint={"dirpath": None})
+    with pytest.raises(WeightsError, match="s3://bucket/last.ckpt is not opened: fetch it"):
+        run(tmp_path, "--ckpt_path", "s3://bucket/last.ckpt")
 
 
 def test_sigterm_saves_after_the_step_and_the_run_can_go_on(tmp_path: Path) -> None:

@@ -122,6 +122,14 @@ def test_ema_is_the_recursion(tmp_path: Path) -> None:
     assert_close(module.flow.state_dict()[name], expected)
 
 
+def test_the_recipe_says_what_the_command_line_changed(trained: Path, tmp_path: Path) -> None:
+    options = ["--data.dir", "not part of it", "--model.lr", "1e-4", "--seed_everything=3"]
+    folder = export(run(tmp_path, 1, *options), tmp_path)
+    *recipe, said = (folder / "recipe.yaml").read_text().splitlines()
+    assert said == "# Options on the command line: --model.lr 1e-4 --seed_everything=3"
+    assert "\n".join(recipe) == (tmp_path / "recipe.yaml").read_text()
+
+
 def test_init_from_starts_with_the_weights_of_a_model(trained: Path, tmp_path: Path) -> None:
     flow, _ = load_checkpoint(trained / "checkpoints" / "last.ckpt")
     save_folder(flow, tmp_path / "model")

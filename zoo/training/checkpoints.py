@@ -47,9 +47,12 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         map_location: Any = "cpu",
         weights_only: bool | None = None,
     ) -> dict[str, Any]:
-        if _is_local(path):
-            return read_checkpoint(Path(path))
-        return super().load_checkpoint(path, map_location, weights_only=True)
+        return read_checkpoint(path)
+
+
+def checkpoint_folder(trainer: L.Trainer) -> Path:
+    """Where the run writes its checkpoints."""
+    return Path(getattr(trainer.checkpoint_callback, "dirpath", None) or trainer.default_root_dir)
 
 
 def last_checkpoint(trainer: L.Trainer) -> str | None:
@@ -58,12 +61,16 @@ def last_checkpoint(trainer: L.Trainer) -> str | None:
     return written or (str(trainer.ckpt_path) if trainer.ckpt_path else None)
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
+def read_checkpoint(source: str | Path) -> dict[str, Any]:
     """The content of a checkpoint of `flowzoo train`, on the CPU.
 
     Raises:
-        WeightsError: If it is missing, truncated, of another program, or holds pickled objects.
+        WeightsError: If it is missing, truncated, of another program, holds pickled objects, or is
+            not a file of this machine.
     """
+    if not _is_local(source):
+        raise WeightsError(f"{source} is not opened: fetch it, and name the file.")
+    path = Path(source)
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:

@@ -1,8 +1,11 @@
 """`flowzoo train`: LightningCLI with the standard callbacks of a flow."""
 
 import argparse
+import shlex
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -31,9 +34,11 @@ class DensityCLI(LightningCLI):
         Lightning would replace the recipe's model section by the checkpoint's.
         """
         subcommand = self.config.get("subcommand")
-        path = self.config[subcommand].get("ckpt_path") if subcommand else None
-        if path is not None:
-            read_checkpoint(Path(path))
+        config = self.config[subcommand] if subcommand else {}
+        if config.get("ckpt_path") == "last":
+            config["ckpt_path"] = _last(config["checkpoint"])
+        if config.get("ckpt_path") is not None:
+            read_checkpoint(config["ckpt_path"])
 
 
 class FlowCLI(DensityCLI):
@@ -51,15 +56,21 @@ class FlowCLI(DensityCLI):
                 "checkpoint.monitor": "val/bits_per_dim",
                 "checkpoint.filename": "{step}",
                 "checkpoint.save_last": True,
+                # Another run in the same folder writes last.ckpt too, not last-v1.ckpt beside it.
+                "checkpoint.enable_version_counter": False,
                 "seed_everything": 0,
             }
         )
         parser.add_argument("--init_from", type=str | None, default=None, help="model to fine-tune")
         parser.add_class_arguments(FineTune, "finetune")
 
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        self.arguments: list[str] = args[1:]  # without fit
+        super().parse_arguments(parser, args)
+
     def before_fit(self) -> None:
         config = self.config["fit"]
-        self.model.recipe = "".join(Path(path).read_text() for path in config["config"] or ())
+        self.model.recipe = self._recipe(config["config"] or ())
         self.model.finetune = FineTune(**config["finetune"])
         if lasting := described(self.model.finetune):
             rank_zero_info(f"finetune: {lasting}")
@@ -69,6 +80,12 @@ class FlowCLI(DensityCLI):
             raise ConfigError("--init_from starts anew and --ckpt_path resumes; pass one of them.")
         self.model.start_from(load(config["init_from"]))
         rank_zero_info(f"{config['init_from']}: {summary(self.model.transfer)}")
+
+    def _recipe(self, paths: Sequence[str | Path]) -> str:
+        """The text of the recipes, and then the options that the command line changed in them."""
+        text = "".join(Path(path).read_text() for path in paths)
+        options = shlex.join(_options(self.arguments))
+        return f"{text}\n# Options on the command line: {options}\n" if options else text
 
 
 class TabularCLI(DensityCLI):
@@ -82,12 +99,36 @@ class TabularCLI(DensityCLI):
                 "checkpoint.monitor": "val/log_likelihood",
                 "checkpoint.mode": "max",
                 "checkpoint.filename": "{step}",
+                "checkpoint.save_last": True,
+                "checkpoint.enable_version_counter": False,
                 "seed_everything": 0,
             }
         )
 
     def after_fit(self) -> None:
         self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path="best")
+
+
+def _last(checkpoint: Mapping[str, Any]) -> str:
+    """The latest checkpoint of a recipe's folder.
+
+    Args:
+        checkpoint: Section of the recipe.
+
+    Raises:
+        ConfigError: If the recipe names no folder.
+    """
+    if checkpoint["dirpath"] is None:
+        raise ConfigError("--ckpt_path last needs checkpoint.dirpath, where last.ckpt then is.")
+    return str(Path(checkpoint["dirpath"], "last.ckpt"))
+
+
+def _options(arguments: list[str]) -> list[str]:
+    """Those arguments that say more of what is trained than the recipes which they name."""
+    known = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    known.add_argument("-c", "--config", action="append")
+    known.add_argument("--data.dir")
+    return known.parse_known_args(arguments)[1]
 
 
 def train(arguments: list[str]) -> None:

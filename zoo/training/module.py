@@ -14,9 +14,10 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from zoo.architectures import build, config_to_json, find_architecture
 from zoo.errors import ConfigError, NonFiniteError
+from zoo.files import remove_abandoned
 from zoo.flow import Flow
 from zoo.images import spread_levels
-from zoo.training.checkpoints import AtomicCheckpointIO, last_checkpoint
+from zoo.training.checkpoints import AtomicCheckpointIO, checkpoint_folder, last_checkpoint
 from zoo.training.culprit import first_in_backward, first_in_forward
 from zoo.training.metrics import BitsPerDim
 from zoo.training.noise import dequantization_noise
@@ -82,6 +83,8 @@ class DensityModule(L.LightningModule):
 
     def on_train_start(self) -> None:
         self._check_validation_interval()
+        if self.trainer.is_global_zero:
+            remove_abandoned(checkpoint_folder(self.trainer), ".ckpt")
         count_next_epoch(self.trainer.fit_loop)
 
     def _check_validation_interval(self) -> None:

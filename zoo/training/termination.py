@@ -2,7 +2,6 @@
 
 import signal
 import threading
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -10,6 +9,7 @@ import lightning as L
 from lightning.pytorch.callbacks import Callback
 
 from zoo.errors import TerminatedError
+from zoo.training.checkpoints import checkpoint_folder
 
 
 class SaveOnSigterm(Callback):
@@ -37,8 +37,7 @@ class SaveOnSigterm(Callback):
             self._requested, all=False
         ):
             return
-        folder = getattr(trainer.checkpoint_callback, "dirpath", None) or trainer.default_root_dir
-        path = Path(folder) / f"terminated-step={trainer.global_step}.ckpt"
+        path = checkpoint_folder(trainer) / f"terminated-step={trainer.global_step}.ckpt"
         trainer.save_checkpoint(path)
         raise TerminatedError(
             f"terminated after step {trainer.global_step}. Go on with --ckpt_path '{path}'."
