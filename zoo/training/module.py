@@ -22,7 +22,7 @@ from zoo.training.culprit import first_in_backward, first_in_forward
 from zoo.training.metrics import BitsPerDim
 from zoo.training.noise import dequantization_noise
 from zoo.training.progress import count_next_epoch
-from zoo.training.ranks import on_all_ranks, own
+from zoo.training.ranks import on_all_ranks, own, refuse_sharding
 from zoo.training.resume import check_options, prepare_to_resume
 from zoo.training.sampler import place, run_seed
 from zoo.training.termination import SaveOnSigterm
@@ -45,6 +45,7 @@ class DensityModule(L.LightningModule):
     flow: Flow | VectorFlow
 
     def setup(self, stage: str) -> None:
+        refuse_sharding(self.trainer.strategy)
         self.trainer.strategy.checkpoint_io = AtomicCheckpointIO()
 
     def configure_callbacks(self) -> list[Callback]:

@@ -4,10 +4,29 @@ from collections.abc import Callable
 from typing import Any
 
 import lightning as L
+from lightning.pytorch.strategies import (
+    DeepSpeedStrategy,
+    FSDPStrategy,
+    ModelParallelStrategy,
+    Strategy,
+)
 from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler
 
-from zoo.errors import NonFiniteError
+from zoo.errors import ConfigError, NonFiniteError
+
+# Each of them holds a part of the flow on every rank.
+SHARDING = (FSDPStrategy, ModelParallelStrategy, DeepSpeedStrategy)
+
+
+def refuse_sharding(strategy: Strategy) -> None:
+    """Raise ConfigError if no rank holds the whole flow, which averages and guards look at."""
+    if isinstance(strategy, SHARDING):
+        raise ConfigError(
+            f"{type(strategy).__name__} shards the weights, and the averaged weights, the check of "
+            "the gradients and ActNorm need them whole. Set trainer.strategy to ddp; docs/scale.md "
+            "says why sharding would save little."
+        )
 
 
 def on_all_ranks(trainer: L.Trainer | None, likelihood: Callable[[], Tensor]) -> Tensor:

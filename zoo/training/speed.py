@@ -66,6 +66,7 @@ class Speed(Callback):
         self, trainer: L.Trainer, module: L.LightningModule, exception: BaseException
     ) -> None:
         torch.set_flush_denormal(self.flushed)
+        torch.compiler.set_stance("default")  # it may have come up in validation
 
 
 def denormals_are_zero() -> bool:
