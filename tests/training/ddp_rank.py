@@ -58,6 +58,7 @@ def main(folder: Path, checkpoint: str, rank: str) -> None:
     )
     train(["--config", str(folder / "whole.yaml")])
     torch.save(pictures, folder / f"pictures-{rank}.pt")
+    train(["--config", str(folder / "first.yaml")])
     train(["--config", str(folder / "resumed.yaml"), "--ckpt_path", checkpoint])
     try:
         train(["--config", str(folder / "poisoned.yaml")])

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import lightning as L
 import pytest
 import torch
@@ -89,7 +91,8 @@ def test_only_batches_of_training_are_augmented(flips: str, tmp_path) -> None:
     assert all(known) if flips == "none" else sum(known) < 20
 
 
-def test_first_images_initialise_actnorm_from_more_than_a_batch(tmp_path, monkeypatch) -> None:
+def batches_from_the_first_images_on(folder: Path) -> list[tuple[torch.Tensor, bool]]:
+    """Images that a flow takes in a run of one step, and whether ActNorm was set before."""
     overrides = {"size": [8, 8], "steps": 1, "hidden_channels": 4}
     module = Seen("glow", "compact_mnist", overrides, schedule="constant")
     seen, log_prob = [], module.flow.log_prob
@@ -99,7 +102,7 @@ def test_first_images_initialise_actnorm_from_more_than_a_batch(tmp_path, monkey
         seen.append((images, bool(actnorm.initialized)))
         return log_prob(images, **options)
 
-    monkeypatch.setattr(module.flow, "log_prob", recorded)
+    module.flow.log_prob = recorded
     trainer = L.Trainer(
         max_steps=1,
         limit_val_batches=0,
@@ -109,11 +112,25 @@ def test_first_images_initialise_actnorm_from_more_than_a_batch(tmp_path, monkey
         enable_progress_bar=False,
         enable_model_summary=False,
         accelerator="cpu",
-        default_root_dir=tmp_path,
+        default_root_dir=folder,
     )
     trainer.fit(module, datamodule=ImageData("digits", batch_size=32, val_images=100))
+    return seen
+
+
+def test_first_images_initialise_actnorm_from_more_than_a_batch(tmp_path: Path) -> None:
+    seen = batches_from_the_first_images_on(tmp_path)
     assert [(len(images), initialized) for images, initialized in seen] == [
         (300, False),
         (32, True),
     ]
     assert len(seen[0][0].flatten(1).unique(dim=0)) > 290
+
+
+def test_the_first_images_follow_from_the_seed(tmp_path: Path, monkeypatch) -> None:
+    first = []
+    for seed in (0, 0, 1):
+        monkeypatch.setenv("PL_GLOBAL_SEED", str(seed))
+        first.append(batches_from_the_first_images_on(tmp_path)[0][0])
+    assert torch.equal(first[0], first[1])
+    assert not torch.equal(first[0], first[2])

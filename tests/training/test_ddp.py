@@ -1,19 +1,25 @@
-"""Two ranks of Lightning's ddp strategy (gloo, on the CPU) do what one process does."""
+"""Two ranks of Lightning's ddp strategy (gloo, on the CPU) do what one process does.
+
+They are of two nodes, one each; tests/test_recipes.py has two on one node.
+"""
 
 import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
 import torch
 import yaml
+from lightning.pytorch.strategies import FSDPStrategy
 from torch.testing import assert_close
 
 from tests.training.runs import recipe
 from zoo.architectures import ARCHITECTURES
+from zoo.errors import ConfigError
 from zoo.training.cli import train
 from zoo.training.data import load_images
 from zoo.training.export import load_checkpoint
@@ -22,10 +28,15 @@ from zoo.training.module import FlowModule
 # Double precision, so that what differs is not rounding. 101 validation images in batches of 25 are
 # 51 and 50 images on two ranks, and the last batch of the first one holds a single image.
 CLOSE = {"rtol": 1e-7, "atol": 1e-9}
+# As many images as do not divide evenly.
+FIRST_IMAGES = {
+    "class_path": "zoo.training.first_images.FirstImages",
+    "init_args": {"count": 301},
+}
 STEPS = 8  # of 2 batches each; an epoch has 10 batches
 
 
-def write(path: Path, ranks: int, *callbacks: dict[str, Any]) -> Path:
+def write(path: Path, ranks: int, *callbacks: dict[str, Any], steps: int = STEPS) -> Path:
     """A recipe of a global batch of 128 images."""
     witness = {
         "class_path": "tests.training.ddp_rank.Witness",
@@ -33,11 +44,12 @@ def write(path: Path, ranks: int, *callbacks: dict[str, Any]) -> Path:
     }
     trainer = {
         "accelerator": "cpu",
-        "devices": ranks,
+        "devices": 1,
+        "num_nodes": ranks,
         "strategy": "ddp" if ranks > 1 else "auto",
         "precision": "64-true",
         "accumulate_grad_batches": 2,
-        "max_steps": STEPS,
+        "max_steps": steps,
         "callbacks": [witness, *callbacks],
     }
     data = {"batch_size": 128 // ranks, "eval_batch_size": 25, "val_images": 101}
@@ -52,15 +64,15 @@ def checkpoint(path: Path, step: int) -> str:
 
 
 def start(rank: int, port: int, *arguments: object) -> subprocess.Popen[bytes]:
-    """A rank, in the environment that torchrun makes."""
+    """A rank, in the environment that torchrun makes on its node."""
     environment = {
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": port,
         "WORLD_SIZE": 2,
-        "LOCAL_WORLD_SIZE": 2,
+        "LOCAL_WORLD_SIZE": 1,
         "RANK": rank,
-        "LOCAL_RANK": rank,
-        "GROUP_RANK": 0,
+        "LOCAL_RANK": 0,
+        "GROUP_RANK": rank,
         "TORCHELASTIC_RUN_ID": "test_ddp",
         "OMP_NUM_THREADS": 1,
     }
@@ -87,6 +99,7 @@ def runs(tmp_path_factory) -> Runs:
     train(["--config", str(alone)])
     write(folder / "whole.yaml", 2)
     write(folder / "resumed.yaml", 2)
+    write(folder / "first.yaml", 2, FIRST_IMAGES, steps=1)
     write(folder / "poisoned.yaml", 2, {"class_path": "tests.training.ddp_rank.Poison"})
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -112,6 +125,14 @@ def test_actnorm_is_initialised_alike_on_every_rank_from_the_whole_first_batch(r
     assert len(first["actnorm"]) > 4
     assert_close(first["actnorm"], second["actnorm"], rtol=0, atol=0)
     assert_close(first["actnorm"], alone["actnorm"], **CLOSE)
+
+
+def test_the_first_images_are_those_of_all_ranks_together(runs) -> None:
+    train(["--config", str(write(runs.folder / "first_alone.yaml", 1, FIRST_IMAGES, steps=1))])
+    alone = runs.seen("first_alone")["actnorm"]
+    for rank in range(2):
+        assert_close(runs.seen("first", rank)["actnorm"], alone, **CLOSE)
+    assert not torch.allclose(alone[0], runs.seen("alone")["actnorm"][0]), "of the first batch"
 
 
 def test_two_ranks_train_as_one_process_does(runs) -> None:
@@ -160,6 +181,13 @@ def test_a_likelihood_that_is_not_finite_on_one_rank_stops_all(runs) -> None:
 def test_only_the_first_rank_draws_pictures(runs) -> None:
     assert len(runs.seen("pictures", 0)) == 2 * STEPS // 2
     assert runs.seen("pictures", 1) == []
+
+
+def test_a_strategy_that_shards_the_flow_is_refused() -> None:
+    module = FlowModule("finc", "compact_mnist", {"size": [8, 8], "steps": 1})
+    module._trainer = SimpleNamespace(strategy=FSDPStrategy())
+    with pytest.raises(ConfigError, match="FSDPStrategy shards the weights.* Set trainer.strategy"):
+        module.setup("fit")
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
