@@ -23,6 +23,7 @@ from zoo.training import cli
 from zoo.training.data import load_images
 from zoo.training.export import export
 from zoo.training.module import DensityModule, FlowModule
+from zoo.training.tabular import TabularModule
 from zoo.weights import save_folder
 
 ROOT = Path(__file__).parents[1]
@@ -215,11 +216,7 @@ def losses(monkeypatch) -> list[float]:
 
 
 SMALL = {"steps": 1, "hidden_channels": 8}
-SHRUNK = {
-    "--data.batch_size": "4",
-    "--data.val_images": "4",
-    "--trainer.strategy": "auto",
-    "--trainer.devices": "1",
+SHORT = {
     "--trainer.accelerator": "cpu",
     "--trainer.max_steps": "2",
     "--trainer.num_sanity_val_steps": "0",
@@ -227,10 +224,19 @@ SHRUNK = {
     "--trainer.enable_progress_bar": "false",
     "--trainer.enable_model_summary": "false",
     "--checkpoint.save_top_k": "-1",
+}
+SHRUNK = {
+    **SHORT,
+    "--data.batch_size": "4",
+    "--data.val_images": "4",
+    "--trainer.strategy": "auto",
+    "--trainer.devices": "1",
     "--checkpoint.monitor": "null",
     "--checkpoint.every_n_train_steps": "1",
     "--pictures.count": "2",
 }
+# A table's best checkpoint is tested, so it is validated after every step.
+VALIDATED = ["--trainer.val_check_interval=1", "--trainer.check_val_every_n_epoch=null"]
 
 
 def overrides(path: Path) -> dict:
@@ -273,6 +279,39 @@ def test_it_trains_resumes_exports_and_encodes_exactly(
     assert wanted.items() <= flow.config.to_dict().items()
     images = load_images(read(path)["data"]["name"], data_dir, "test")
     assert torch.equal(flow.decode(flow.encode(images)), images)
+
+
+@pytest.fixture
+def likelihoods(monkeypatch) -> list[float]:
+    """What every training step of a table gives."""
+    found: list[float] = []
+    step = TabularModule.training_step
+
+    def recorded(module: TabularModule, rows: torch.Tensor, batch_idx: int) -> torch.Tensor:
+        loss = step(module, rows, batch_idx)
+        found.append(float(loss.detach()))
+        return loss
+
+    monkeypatch.setattr(TabularModule, "training_step", recorded)
+    return found
+
+
+@recipes([path for path in RECIPES if is_tabular(path)])
+def test_it_trains_on_its_table_and_resumes(
+    path: Path, likelihoods: list[float], tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = [part for option in SHORT.items() for part in option]
+    command = ["--config", str(ROOT / path), *options, *VALIDATED]
+    cli.train_tabular(command)
+    uninterrupted = likelihoods.copy()
+    assert len(uninterrupted) == 2
+    likelihoods.clear()
+    first = Path(read(path)["checkpoint"]["dirpath"], "step=1.ckpt")
+    cli.train_tabular([*command, "--ckpt_path", str(first)])
+    assert likelihoods == uninterrupted[1:]
+    result = json.loads(Path(read(path)["trainer"]["default_root_dir"], "test.json").read_text())
+    assert math.isfinite(result["log_likelihood_nats"])
 
 
 def test_two_processes_train_together(tmp_path: Path) -> None:

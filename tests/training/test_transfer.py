@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 import zoo.latents
+from tests.training.official import picture
 from tests.training.runs import OVERRIDES, run
 from zoo import Flow
 from zoo.architectures import build, find_architecture
@@ -31,9 +32,10 @@ from zoo.training.transfer import (
     summary,
     transfer,
 )
-from zoo.weights import read_config, save_folder
+from zoo.weights import content_hash, read_config, save_folder
 
 MAP = FineTune(channels="map")
+SAME = {"rtol": 0, "atol": 0}
 COLOURS = {"channels": 3, "colour_last": True}
 ARCHITECTURES = ("glow", "cinc", "cinc_quad", "finc")
 
@@ -178,6 +180,29 @@ def test_frozen_levels_do_not_move_by_a_bit_and_the_others_do(parent: Flow, tmp_
     for part in ("state_dict", "current_model_state"):
         assert_close(resumed[part], saved[part], rtol=0, atol=0)
     assert resumed["transfer"] == saved["transfer"]
+
+
+def test_a_grey_flow_goes_on_with_colours(parent: Flow, tmp_path: Path) -> None:
+    for split in ("train", "val", "test"):
+        (tmp_path / split).mkdir()
+        for i in range(16):
+            picture(8, 8, seed=i).save(tmp_path / split / f"{i}.png")
+    changes = {
+        "data": {"name": "folder", "dir": str(tmp_path), "size": 8, "batch_size": 8},
+        "trainer": {"max_steps": 2, "val_check_interval": 1},
+    }
+    options = ("--finetune.channels", "map", "--model.overrides", json.dumps(OVERRIDES | COLOURS))
+    last = run(tmp_path / "a", *options, "--init_from", parent.source, **changes)
+    report = read_checkpoint(last)["transfer"]
+    assert set(report["adapted"].values()) == {"repeated for 3 colours"}
+    first = str(last.with_name("step=1.ckpt"))
+    again = run(tmp_path / "b", *options, "--ckpt_path", first, **changes)
+    assert_close(read_checkpoint(again)["state_dict"], read_checkpoint(last)["state_dict"], **SAME)
+    folder = export(again, tmp_path)
+    assert read_config(folder)["parent"]["sha256"] == content_hash(parent.state_dict())
+    x = load_images("folder", tmp_path, "test", size=(8, 8), channels=3)
+    coloured = zoo.load(f"local-dir:{folder}")
+    assert torch.equal(coloured.decode(coloured.encode(x)), x)
 
 
 def is_actnorm(name: str) -> bool:
