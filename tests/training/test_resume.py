@@ -29,7 +29,12 @@ RUNS = {
     ),
     "accumulating gradients": (
         {
-            "trainer": {"accumulate_grad_batches": 3, "val_check_interval": 3, "max_steps": 10},
+            "trainer": {
+                "accumulate_grad_batches": 3,
+                "val_check_interval": 3,
+                "check_val_every_n_epoch": 1,
+                "max_steps": 10,
+            },
             "checkpoint": {"every_n_train_steps": 1, "monitor": None},
         },
         (2, 4),
@@ -110,8 +115,10 @@ def test_the_seed_of_a_run_is_kept_when_it_is_resumed(tmp_path: Path) -> None:
     assert_equal_bits(states(again), states(end))
 
 
-def test_validation_within_a_step_is_refused(tmp_path: Path) -> None:
-    changes = {"trainer": {"accumulate_grad_batches": 3, "val_check_interval": 4}}
+@pytest.mark.parametrize(("interval", "epochs"), [(4, 1), (3, None)])
+def test_validation_within_a_step_is_refused(tmp_path: Path, interval, epochs) -> None:
+    validation = {"val_check_interval": interval, "check_val_every_n_epoch": epochs}
+    changes = {"trainer": {"accumulate_grad_batches": 3, **validation}}
     with pytest.raises(ConfigError, match="val_check_interval to a multiple"):
         run(tmp_path / "run", **changes)
 

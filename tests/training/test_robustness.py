@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 import torch
 import yaml
 
+import zoo
 from tests.training.runs import OVERRIDES, recipe, run
 from tests.training.test_resume import assert_equal_bits, states
 from zoo.bijections import Squeeze
@@ -23,14 +25,14 @@ from zoo.training.module import FlowModule
 EVERY_STEP = {"every_n_train_steps": 1, "monitor": None}
 IMAGES = torch.zeros(2, 1, 8, 8, dtype=torch.uint8)
 
-# `flowzoo train`, printing a line before every step and in the middle of every write of a file; the
-# write of the given number takes ten seconds from there on.
+# `flowzoo train`, printing a line before each batch and in the middle of every write of a file; the
+# write with the given number takes ten seconds from there on.
 SCRIPT = """
-import itertools, sys, time
+import itertools, os, time
 from zoo import cli, files
 from zoo.training import module
 
-write, slow, count = files.os.fdopen, int(sys.argv.pop(1)), itertools.count(1)
+write, slow, count = files.os.fdopen, int(os.environ["SLOW"]), itertools.count(1)
 
 class Slow:
     def __init__(self, file): self.file = file
@@ -44,13 +46,18 @@ class Slow:
         self.file.write(data[len(data) // 2 :])
 
 files.os.fdopen = lambda *arguments: Slow(write(*arguments))
-start = module.FlowModule.training_step
+step, validate = module.FlowModule.training_step, module.FlowModule.validation_step
 
-def step(self, images, batch_idx):
+def spoken_step(self, images, batch_idx):
     print("step", self.global_step, flush=True)
-    return start(self, images, batch_idx)
+    return step(self, images, batch_idx)
 
-module.FlowModule.training_step = step
+def spoken_validation(self, images, batch_idx):
+    print("validation", self.global_step, batch_idx, flush=True)
+    validate(self, images, batch_idx)
+
+module.FlowModule.training_step = spoken_step
+module.FlowModule.validation_step = spoken_validation
 cli.main()
 """
 
@@ -59,13 +66,19 @@ def train_until(folder: Path, line: str, number: int, slow: int = 0, **changes) 
     """Train in a subprocess, send a signal when a line is printed; its exit code and errors."""
     folder.mkdir(exist_ok=True)
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe(folder, **changes)))
-    arguments = ["train", "--config", str(folder / "recipe.yaml")]
+    script = folder / "script.py"  # a file, which Lightning starts other ranks from
+    script.write_text(SCRIPT)
+    environment = {
+        "OMP_NUM_THREADS": str(torch.get_num_threads()),
+        "PYTHONPATH": str(Path(zoo.__file__).parents[1]),
+        "SLOW": str(slow),
+    }
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(slow), *arguments],
+        [sys.executable, script, "train", "--config", folder / "recipe.yaml"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
+        env={**os.environ, **environment},
     )
     for printed in process.stdout:
         if printed.strip() == line:
@@ -130,7 +143,8 @@ def test_what_is_no_file_of_the_run_is_not_resumed(tmp_path: Path) -> None:
 
 
 def test_sigterm_saves_after_the_step_and_the_run_can_go_on(tmp_path: Path) -> None:
-    trainer = {"accumulate_grad_batches": 3, "val_check_interval": 3, "max_steps": 9}
+    validation = {"val_check_interval": 3, "check_val_every_n_epoch": 1}
+    trainer = {"accumulate_grad_batches": 3, "max_steps": 9, **validation}
     # Sent in the first of the three batches of a step.
     code, errors = train_until(tmp_path / "a", "step 5", signal.SIGTERM, trainer=trainer)
     assert code == 128 + signal.SIGTERM
@@ -141,6 +155,30 @@ def test_sigterm_saves_after_the_step_and_the_run_can_go_on(tmp_path: Path) -> N
     again = run(tmp_path / "b", "--ckpt_path", str(path), trainer=trainer)
     whole = run(tmp_path / "whole", trainer=trainer)
     assert_equal_bits(states(again), states(whole))
+
+
+def test_sigterm_in_validation_saves_after_its_batch(whole: Path, tmp_path: Path) -> None:
+    data, every = {"eval_batch_size": 10}, {"checkpoint": EVERY_STEP}
+    code, errors = train_until(tmp_path / "a", "validation 8 2", signal.SIGTERM, data=data, **every)
+    assert code == 128 + signal.SIGTERM
+    path = tmp_path / "a" / "checkpoints" / "terminated-step=8.ckpt"
+    assert f"terminated after step 8. Go on with --ckpt_path '{path}'." in errors
+    assert_equal_bits(states(path), states(whole.with_name("step=8.ckpt")))
+    again = run(tmp_path / "b", "--ckpt_path", str(path), data=data, **every)
+    assert_equal_bits(states(again), states(whole))
+
+
+def test_sigterm_stops_all_ranks_after_the_same_step(tmp_path: Path) -> None:
+    trainer = {"strategy": "ddp", "devices": 2, "max_steps": 1000}
+    code, errors = train_until(tmp_path, "step 5", signal.SIGTERM, trainer=trainer)
+    # Lightning kills the first rank if it looks just when another one has ended.
+    assert code in (128 + signal.SIGTERM, -signal.SIGKILL), errors
+    (path,) = (tmp_path / "checkpoints").glob("terminated-*")
+    saved = read_checkpoint(path)
+    assert saved["ranks"] == 2
+    assert path.name == f"terminated-step={saved['global_step']}.ckpt"
+    said = re.findall(r"flowzoo: terminated after step (\d+)", errors)
+    assert set(said) == {str(saved["global_step"])}
 
 
 class Evil:

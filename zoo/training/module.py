@@ -90,12 +90,17 @@ class DensityModule(L.LightningModule):
 
     def _check_validation_interval(self) -> None:
         interval, share = self.trainer.val_check_batch, self.trainer.accumulate_grad_batches
-        between_steps = interval in (None, math.inf, self.trainer.num_training_batches)
-        if not between_steps and interval % share:  # type: ignore[operator]
+        length = self.trainer.num_training_batches
+        if interval in (None, math.inf, length):
+            return
+        # Batches are counted over epochs or within each, whose last step may be of fewer batches.
+        over_epochs = self.trainer.check_val_every_n_epoch is None
+        if interval % share or (over_epochs and length % share):
             raise ConfigError(
                 f"validation after every {interval} batches would fall into a step of {share} "
-                "batches, and its checkpoint lose gradients. Set trainer.val_check_interval to a "
-                "multiple of trainer.accumulate_grad_batches."
+                f"batches, in epochs of {length}, and its checkpoint lose gradients. Set "
+                "trainer.val_check_interval to a multiple of trainer.accumulate_grad_batches, and "
+                "trainer.check_val_every_n_epoch to 1."
             )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

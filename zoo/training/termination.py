@@ -3,17 +3,19 @@
 import signal
 import threading
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import lightning as L
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, WeightAveraging
 
 from zoo.errors import TerminatedError
 from zoo.training.checkpoints import checkpoint_folder
 
 
 class SaveOnSigterm(Callback):
-    """Write a checkpoint after the step in which SIGTERM came, and stop there.
+    """Write a checkpoint after the step or the validation batch in which SIGTERM came, and stop.
+
+    A validation that is cut short counts as done when the run goes on.
 
     Lightning by itself stops after the batch, perhaps within a step, and saves nothing.
     """
@@ -32,11 +34,27 @@ class SaveOnSigterm(Callback):
             signal.signal(signal.SIGTERM, request)
 
     def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
-        # All ranks ask at the same time, and stop together.
-        if trainer.fit_loop._should_accumulate() or not trainer.strategy.reduce_boolean_decision(
-            self._requested, all=False
-        ):
-            return
+        if self._must_stop(trainer):
+            self._stop(trainer)
+
+    def on_validation_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any
+    ) -> None:
+        if self._must_stop(trainer):
+            for callback in trainer.callbacks:  # type: ignore[attr-defined]
+                if isinstance(callback, WeightAveraging):
+                    # Validation is of the averaged weights: this gives the others back.
+                    callback.on_validation_epoch_end(trainer, pl_module)
+            self._stop(trainer)
+
+    def _must_stop(self, trainer: L.Trainer) -> bool:
+        """Whether SIGTERM came to any rank; all of them ask at the same time, and stop together."""
+        if trainer.fit_loop._should_accumulate():  # within a step
+            return False
+        return trainer.strategy.reduce_boolean_decision(self._requested, all=False)
+
+    @staticmethod
+    def _stop(trainer: L.Trainer) -> NoReturn:
         path = checkpoint_folder(trainer) / f"terminated-step={trainer.global_step}.ckpt"
         trainer.save_checkpoint(path)
         raise TerminatedError(
