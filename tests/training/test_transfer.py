@@ -4,8 +4,10 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -273,6 +275,8 @@ def of_16_levels(pictures: Path, said: list[str], tmp_path: Path) -> Path:
 def test_grey_levels_are_reported(of_16_levels: Path, said: list[str]) -> None:
     assert said == ["finetune: images of 16 grey levels are spread over 256"]
     assert read_config(of_16_levels)["grey_levels"] == 16
+    (drawn,) = (of_16_levels.parent / "run").glob("pictures/*4_reconstructions.png")
+    assert np.asarray(Image.open(drawn)).max() > 200
     write_card(of_16_levels)
     assert "zoo.images.spread_levels(images, 16)" in (of_16_levels / "README.md").read_text()
 

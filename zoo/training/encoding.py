@@ -140,6 +140,10 @@ class Encoder(L.LightningModule):
 class ShardWriter(Callback):
     """Writes every shard as soon as it is encoded, and the index when all processes are done."""
 
+    def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        assert isinstance(pl_module, Encoder)
+        self.versions = versions(pl_module.flow)
+
     def on_predict_batch_end(
         self,
         trainer: L.Trainer,
@@ -149,13 +153,12 @@ class ShardWriter(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        assert isinstance(pl_module, Encoder)
         folder = _folder(trainer)
         first = folder.encoded.range(batch.number).start
         ranges = pairwise(accumulate(map(len, outputs), initial=first))
         float64 = [r for r, z in zip(ranges, outputs, strict=True) if z.dtype == torch.float64]
         latents = torch.cat(outputs)  # in the widest type of any
-        folder.write(batch.number, latents, float64, versions(pl_module.flow))
+        folder.write(batch.number, latents, float64, self.versions)
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         trainer.strategy.barrier("all shards are written")
