@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.architectures import config_from_json
-from zoo.errors import DamagedError, FlowzooError, HubError, UnknownModelError
+from zoo.errors import FlowzooError, HubError, UnknownModelError
 from zoo.flow import Flow
 from zoo.weights import CONFIG, WEIGHTS, load_folder, read_config
 
@@ -39,14 +39,15 @@ class Repository:
         return f"{self.repo_id}@{self.revision}"
 
 
-def load(source: str, **options: Any) -> Flow:
-    """Load a flow of the Hub; what is not the announced weights is dropped from the cache."""
-    folder = pull(source, **options)
-    try:
+def load(source: str, *, local_files_only: bool = False, **options: Any) -> Flow:
+    """Load a flow of the Hub; options and errors as for `pull`.
+
+    Raises:
+        WeightsError: If the weights are not the announced ones, or not of the described flow.
+    """
+    folder = pull(source, local_files_only=local_files_only, **options)
+    with _dropping(folder / CONFIG, folder / WEIGHTS, unless=local_files_only):
         return load_folder(folder, name=f"{HUB}{_at_commit(source, folder)}")
-    except DamagedError:
-        _drop(folder)
-        raise
 
 
 def pull(
@@ -59,7 +60,9 @@ def pull(
     """Folder of the cache with config.json and model.safetensors of one commit.
 
     The weights are asked for only when config.json describes a flow of an acceptable size, and at
-    the commit that config.json came from. A full commit that is cached makes no request.
+    the commit that config.json came from. A full commit that is cached makes no request. What is
+    refused is deleted from the cache, so that the next call gets it again, but for what only the
+    cache may give.
 
     Args:
         source: "hf-hub:OWNER/REPO@REVISION".
@@ -74,7 +77,8 @@ def pull(
     """
     options = (local_files_only, cache_dir, token)
     folder = _fetch(Repository.parse(source), CONFIG, *options).parent
-    config_from_json(read_config(folder))
+    with _dropping(folder / CONFIG, unless=local_files_only):
+        config_from_json(read_config(folder))
     return _fetch(_at_commit(source, folder), WEIGHTS, *options).parent
 
 
@@ -117,13 +121,33 @@ def _fetch(
     return Path(path)
 
 
-def _drop(folder: Path) -> None:
-    """Delete a commit from the cache; best effort, as the cache may be read-only."""
-    from huggingface_hub import scan_cache_dir
+@contextmanager
+def _dropping(*files: Path, unless: bool) -> Iterator[None]:
+    """Delete files from the cache if they are refused, unless they cannot be had again."""
+    from huggingface_hub import constants
 
-    cache = folder.parents[2]  # CACHE/models--OWNER--REPO/snapshots/COMMIT
+    try:
+        yield
+    except FlowzooError:
+        if not (unless or constants.HF_HUB_OFFLINE):
+            for file in files:
+                _drop(file)
+        raise
+
+
+def _drop(file: Path) -> None:
+    """Delete a file of a commit with its content and the links to it, those of other commits too.
+
+    Best effort: the cache may be read-only.
+    """
+    repo, content = file.parents[2], file.resolve()  # CACHE/REPO/snapshots/COMMIT/FILE
     with suppress(OSError):
-        scan_cache_dir(cache).delete_revisions(folder.name).execute()
+        for link in (*repo.glob(f"snapshots/*/{file.name}"), *repo.glob("blobs/*")):
+            if link.resolve() == content:
+                link.unlink()
+        # Content that came through Xet lies outside of the repository, for others to share.
+        if content.is_relative_to(repo.parent.resolve()):
+            content.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -12,6 +12,11 @@ from zoo.weights import save_folder
 
 # What the client keeps beside the files of models.
 NOTES = {"refs", ".no_exist", ".locks", "CACHEDIR.TAG", ".huggingface-shared-blobs"}
+NOTES |= {".refs", ".lock"}  # suffixes, beside content that came through Xet
+
+
+# How files travel. Xet is the client's default.
+PATHS = {"lfs": {"HF_HUB_DISABLE_XET": "1"}, "xet": {}}
 
 
 @pytest.fixture(scope="session")
@@ -66,27 +71,40 @@ class Machine:
 
     def left(self) -> set[str]:
         """Names of the files of models in the cache, and anything that should not be there."""
-        found = set()
-        for path in filter(Path.is_file, self.folder.rglob("*")):
+        files = [path for path in self.folder.rglob("*") if path.is_file() or path.is_symlink()]
+        models = [path for path in files if "snapshots" in path.parts]
+        used = {path.resolve() for path in models}
+        found = {path.name for path in models}
+        for path in set(files) - set(models):
             place = path.relative_to(self.folder)
-            if "snapshots" in place.parts:
-                found.add(path.name)
-            elif place.parts[0] == "home" and place.parts[1] != "hub":
+            noted = NOTES & {*place.parts, path.suffix}
+            if place.parts[0] == "home" and place.parts[1] != "hub":
                 continue  # logs and the like
-            elif not (NOTES & set(place.parts) or _is_whole_blob(path)):
+            if not noted and (path.resolve() not in used or not _is_whole(path)):
                 found.add(str(place))
         return found
 
 
-def _is_whole_blob(path: Path) -> bool:
-    """Whether a file in a folder of blobs has the content that its name says; Xet's says none."""
+def _is_whole(path: Path) -> bool:
+    """Whether a blob has the content that its name says.
+
+    Through Xet it is a link, named so as well, to content with a name of Xet's own.
+    """
+    if path.parents[1].name == "blobs":
+        return True
     data = path.read_bytes()
     git = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
-    names = (git, hashlib.sha256(data).hexdigest())
-    return path.name in names or path.resolve().parents[1].name == "blobs"
+    return path.name in (git, hashlib.sha256(data).hexdigest())
 
 
 @pytest.fixture
 def machine(client: Client, hub: Hub, tmp_path: Path) -> Machine:
     (tmp_path / "machine").mkdir()
     return Machine(client, tmp_path / "machine", hub.url)
+
+
+@pytest.fixture
+def elsewhere(client: Client, hub: Hub, tmp_path: Path) -> Machine:
+    """Somebody else's."""
+    (tmp_path / "elsewhere").mkdir()
+    return Machine(client, tmp_path / "elsewhere", hub.url)

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 import zoo
-from tests.hub.conftest import Machine
+from tests.hub.conftest import PATHS, Machine
 from tests.test_flow import tiny
 from tests.test_weights import FIRST, edit_config, flip_byte, tamper, truncate
 from zoo.errors import UnknownModelError
@@ -18,11 +18,11 @@ from zoo.weights import content_hash, save_folder
 
 SHA256 = content_hash(tiny().state_dict())
 FILES = ("config.json", "model.safetensors")
-OFFLINE = {
+BY_CHOICE = {
     "local_files_only": ("local_files_only=True", {}),
     "HF_HUB_OFFLINE": ("", {"HF_HUB_OFFLINE": "1"}),
-    "unreachable": ("", {"HF_ENDPOINT": "http://127.0.0.1:1"}),
 }
+OFFLINE = {**BY_CHOICE, "unreachable": ("", {"HF_ENDPOINT": "http://127.0.0.1:1"})}
 
 
 def test_the_weights_come_after_the_config_and_once(machine, hub, folder) -> None:
@@ -174,6 +174,17 @@ def test_a_commit_from_the_hub_cannot_leave_the_cache(machine, hub, folder) -> N
 # Files that are not what they claim to be.
 
 
+def push(machine: Machine, folder: Path, **environment: str) -> str:
+    """Commit a folder as it is with the Hub's own client, through Xet if it may; the commit."""
+    outcome = machine.run(
+        "from huggingface_hub import HfApi\napi = HfApi(token='hf_alice')\n"
+        "api.create_repo('alice/flow', exist_ok=True)\n"
+        f"value = api.upload_folder(repo_id='alice/flow', folder_path={str(folder)!r}).oid",
+        **environment,
+    )
+    return outcome.value
+
+
 def swap(folder: Path) -> None:
     """Weights of another model of the same architecture."""
     config = (folder / "config.json").read_bytes()
@@ -200,61 +211,95 @@ def test_bad_configs_are_refused_before_the_weights(machine, hub, folder, damage
     assert outcome.error == "ConfigError"
     assert re.search(message, outcome.message)
     assert "\n" not in outcome.message
-    assert machine.left() == {"config.json"}
+    assert machine.left() == set()
     assert hub.downloads == ["HEAD config.json", "GET config.json"]
 
 
+@pytest.mark.parametrize("environment", PATHS.values(), ids=PATHS)
 @pytest.mark.parametrize(
-    ("damage", "error", "message", "left"),
+    ("damage", "error", "message"),
     [
-        (lambda f: truncate(f / FILES[1]), "DamagedError", "is damaged", set()),
-        (lambda f: flip_byte(f / FILES[1]), "DamagedError", "announced is", set()),
-        (lambda f: (f / FILES[1]).write_bytes(b""), "DamagedError", "is damaged", set()),
-        (swap, "DamagedError", "announced is", set()),
-        (lambda f: tamper(f, lambda t: t.pop(FIRST)), "WeightsError", "lacks 1 tensors", FILES),
+        (lambda f: truncate(f / FILES[1]), "DamagedError", "is damaged"),
+        (lambda f: flip_byte(f / FILES[1]), "DamagedError", "announced is"),
+        (lambda f: (f / FILES[1]).write_bytes(b""), "DamagedError", "is damaged"),
+        (swap, "DamagedError", "announced is"),
+        (lambda f: tamper(f, lambda t: t.pop(FIRST)), "WeightsError", "lacks 1 tensors"),
         (
             lambda f: tamper(f, lambda t: t.update(extra=torch.ones(1))),
             "WeightsError",
             "has unexpected 1 tensors, such as extra",
-            FILES,
         ),
         (
             lambda f: tamper(f, lambda t: t.update({FIRST: t[FIRST][:1].clone()})),
             "WeightsError",
             FIRST,
-            FILES,
         ),
         (
             lambda f: tamper(f, lambda t: t.update({FIRST: t[FIRST].half()})),
             "WeightsError",
             "float16",
-            FILES,
         ),
     ],
     ids=["truncated", "flipped", "empty", "swapped", "missing", "extra", "mis-shaped", "mis-typed"],
 )
-def test_bad_weights_are_refused(machine, hub, folder, damage, error, message, left) -> None:
-    """Those that are not the announced ones are not kept; another version may read the rest."""
+def test_bad_weights_are_refused(
+    machine, hub, folder, elsewhere, environment, damage, error, message
+) -> None:
     damage(folder)
-    hub.publish_folder("alice/flow", folder)
-    outcome = machine.load("hf-hub:alice/flow")
+    push(elsewhere, folder, **environment)
+    outcome = machine.load("hf-hub:alice/flow", **environment)
     assert outcome.error == error
     assert message in outcome.message
     assert "\n" not in outcome.message
-    assert machine.left() == set(left)
-
-
-def test_a_cached_file_that_was_damaged_is_fetched_again(machine, hub, folder) -> None:
-    source = f"hf-hub:alice/flow@{hub.publish_folder('alice/flow', folder)}"
-    machine.load(source)
-    (weights,) = machine.cache.glob("*/snapshots/*/model.safetensors")
-    flip_byte(weights)
-    outcome = machine.load(source)
-    assert outcome.error == "DamagedError"
-    assert "does not hold the announced weights" in outcome.message
-    assert "\n" not in outcome.message
     assert machine.left() == set()
-    assert machine.load(source).value == SHA256
+
+
+@pytest.mark.parametrize("environment", PATHS.values(), ids=PATHS)
+@pytest.mark.parametrize("damage", [flip_byte, truncate])
+@pytest.mark.parametrize("file", FILES)
+def test_a_damaged_cache_heals(machine, hub, folder, elsewhere, environment, damage, file) -> None:
+    """Also where another commit shares the damaged file."""
+    commits = [push(elsewhere, folder, **environment)]
+    (folder / "README.md").write_text("# another commit")
+    commits.append(push(elsewhere, folder, **environment))
+    for commit in commits:
+        assert machine.load(f"hf-hub:alice/flow@{commit}", **environment).value == SHA256
+    assert ("HF_HUB_DISABLE_XET" in environment) != (machine.cache / "blobs").exists()
+    source = f"hf-hub:alice/flow@{commits[0]}"
+    (cached,) = machine.cache.glob(f"*/snapshots/{commits[0]}/{file}")
+    damage(cached.resolve())
+    assert machine.left() > set(FILES)
+    outcome = machine.load(source, **environment)
+    assert outcome.error in ("DamagedError", "ConfigError")
+    assert "Get the file" in outcome.message
+    assert "\n" not in outcome.message
+    assert machine.left() <= set(FILES)
+    for commit in commits:
+        assert machine.load(f"hf-hub:alice/flow@{commit}", **environment).value == SHA256
+    assert machine.left() == set(FILES)
+
+
+def test_content_without_a_commit_is_noticed(machine, hub, folder, elsewhere) -> None:
+    """By `Machine.left`, which says for every test that nothing was left behind."""
+    push(elsewhere, folder)
+    machine.load("hf-hub:alice/flow")
+    for link in machine.cache.glob("*/snapshots/*/*"):
+        link.unlink()
+    blobs = {str(path.relative_to(machine.folder)) for path in machine.cache.glob("*/blobs/*")}
+    assert len(blobs) == 2
+    assert machine.left() > blobs
+
+
+@pytest.mark.parametrize(("options", "environment"), BY_CHOICE.values(), ids=BY_CHOICE)
+def test_what_cannot_be_had_again_is_kept(machine, hub, folder, options, environment) -> None:
+    edit_config(folder, schema_version=2)
+    for file in FILES:
+        path = machine.cache / "models--alice--flow" / "snapshots" / ("0" * 40) / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes((folder / file).read_bytes())
+    outcome = machine.load(f"hf-hub:alice/flow@{'0' * 40}", options, **environment)
+    assert outcome.error == "ConfigError"
+    assert machine.left() == set(FILES)
 
 
 def test_a_pickle_is_never_opened(machine, hub, folder) -> None:
@@ -274,7 +319,7 @@ def test_a_pickle_is_never_opened(machine, hub, folder) -> None:
     assert outcome.error == "DamagedError"
     assert "model.safetensors is damaged" in outcome.message
     assert "\n" not in outcome.message
-    assert machine.left() == {"config.json"}
+    assert machine.left() == set()
 
 
 # Downloads that go wrong, and several at once.
