@@ -95,6 +95,7 @@ FIRST = "blocks.0.bijections.1.taps"
         (lambda f: (f / "config.json").unlink(), WeightsError, "no config.json"),
         (lambda f: (f / "model.safetensors").unlink(), WeightsError, "no model.safetensors"),
         (lambda f: (f / "config.json").write_text("{"), ConfigError, "cannot be read"),
+        (lambda f: (f / "config.json").write_text("[" * 100_000), ConfigError, "cannot be read"),
         (lambda f: (f / "config.json").write_text("[]"), ConfigError, "JSON object"),
         (lambda f: edit_config(f, sha256=None), WeightsError, "announced is None"),
         (lambda f: flip_byte(f / "model.safetensors"), WeightsError, "announced"),

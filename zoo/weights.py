@@ -87,7 +87,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise WeightsError(
             f"there is no {CONFIG} in {folder}; it is not a model's folder."
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read: {error}. Get the file again.") from error
     if not isinstance(document, dict):
         raise ConfigError(f"{path} does not hold a JSON object. Get the file again.")

@@ -199,6 +199,9 @@ ENORMOUS = {**tiny().config.to_dict(), "hidden_channels": 2**20}
     ("damage", "message"),
     [
         (lambda f: (f / "config.json").write_text("{"), "cannot be read"),
+        (lambda f: (f / "config.json").write_text("[" * 100_000), "cannot be read"),
+        (lambda f: (f / "config.json").write_text("9" * 100_000), "cannot be read"),
+        (lambda f: (f / "config.json").write_bytes(b"\xff"), "cannot be read"),
         (lambda f: edit_config(f, schema_version=2), "schema_version is 2.* Upgrade with"),
         (lambda f: edit_config(f, architecture="fink"), "no architecture 'fink'"),
         (lambda f: edit_config(f, flow=ENORMOUS), "this flow would need gigabytes"),
