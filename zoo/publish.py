@@ -1,29 +1,29 @@
 """Publishing flows on the Hugging Face Hub: checked first, then uploaded, tagged and pinned."""
 
+import dataclasses
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zoo import __version__
-from zoo.cards import CARD, render_card, write_card
+from zoo.cards import CARD, FIGURES, render, write_card
 from zoo.cards.facts import GITHUB
 from zoo.cards.front_matter import TASK
 from zoo.cards.licences import OURS, check_licence
-from zoo.cards.subject import Subject
-from zoo.errors import ArgumentError, HubError
+from zoo.cards.subject import NOTES, RECIPE, Subject
+from zoo.errors import ArgumentError
 from zoo.evaluation.record import EVALUATION, read_evaluation
-from zoo.files import write_atomically
 from zoo.flow import Flow
-from zoo.golden import make_golden
-from zoo.hub import HUB, Repository, hub_errors
+from zoo.golden import GOLDEN, make_golden
+from zoo.hub import Repository
 from zoo.registry import folder_of, list_models
-from zoo.weights import content_hash, read_config, save_folder
-
-if TYPE_CHECKING:
-    from huggingface_hub import HfApi
+from zoo.upload import upload
+from zoo.weights import CONFIG, WEIGHTS, content_hash, read_config, save_folder
 
 INDEX = "flowzoo"
+# What a model's folder may hold. Nothing else is uploaded, and nothing else deleted on the Hub.
+FILES = (CARD, CONFIG, WEIGHTS, GOLDEN, EVALUATION, RECIPE, NOTES, *FIGURES)
 
 
 def push(
@@ -37,11 +37,14 @@ def push(
 ) -> str:
     """Publish a model's folder; once more, if it was interrupted. The same content makes no commit.
 
+    The card is uploaded with the name of the repository in its lines to paste. Other files than a
+    model's are not uploaded; a model's files that the folder lacks are deleted from the repository.
+
     Args:
         folder: As `flowzoo export` writes it.
         repo_id: "OWNER/REPO"; created if missing.
         private: Whether only the owner may read it.
-        tag: Name for the commit.
+        tag: Name for the commit; one that another commit has already is refused.
         revision: Branch to commit to; created if missing.
         token: Default: HF_TOKEN, or that of `hf auth login`.
 
@@ -52,8 +55,8 @@ def push(
         FlowzooError: If the folder does not hold what its files claim; nothing is uploaded then.
         HubError: If the Hub refuses, or cannot be reached.
     """
-    validate(folder)
-    return _upload(folder, repo_id, private=private, tag=tag, revision=revision, token=token)
+    subject = validate(folder)
+    return _upload(subject, repo_id, private=private, tag=tag, revision=revision, token=token)
 
 
 def push_flow(
@@ -80,25 +83,26 @@ def push_all(owner: str, **options: Any) -> dict[str, Path]:
     Returns:
         The models' folders, by what `zoo.load` takes.
     """
-    folders = [folder_of(name) for name in list_models(pretrained=True)]
-    for folder in folders:
-        validate(folder)
-    pinned = {_upload(folder, f"{owner}/{folder.name}", **options): folder for folder in folders}
-    with tempfile.TemporaryDirectory() as index:
-        write_atomically(Path(index) / CARD, index_card(pinned).encode())
-        _upload(Path(index), f"{owner}/{INDEX}", **options)
+    models = [validate(folder_of(name)) for name in list_models(pretrained=True)]
+    pinned = {_upload(model, f"{owner}/{model.name}", **options): model.folder for model in models}
+    upload({CARD: index_card(pinned).encode()}, [CARD], f"{owner}/{INDEX}", **options)
     return pinned
 
 
-def validate(folder: Path) -> None:
-    """Raise unless the weights, golden tensors, evaluation and card of a folder belong together."""
+def validate(folder: Path) -> Subject:
+    """The model of a folder, if its weights, golden tensors, evaluation and card belong together.
+
+    Raises:
+        FlowzooError: If they do not, or an image does not come back.
+    """
     subject = Subject.read(folder)
     subject.golden.check(subject.flow)
     card = folder / CARD
-    if not card.is_file() or card.read_text() != render_card(folder):
+    if not card.is_file() or card.read_bytes() != render(subject).encode():
         raise ArgumentError(
             f"{card} is not the card of these files: flowzoo card local-dir:{folder}."
         )
+    return subject
 
 
 def usage(pinned: str, folder: Path) -> str:
@@ -141,47 +145,8 @@ def _index_row(pinned: str, folder: Path) -> str:
     )
 
 
-def _upload(
-    folder: Path,
-    repo_id: str,
-    *,
-    private: bool = False,
-    tag: str | None = None,
-    revision: str = Repository.revision,
-    token: str | bool | None = None,
-) -> str:
-    repository = Repository.parse(f"{HUB}{repo_id}@{revision}")
-    with hub_errors(repository, "the upload"):
-        from huggingface_hub import HfApi
-
-        api = HfApi(token=token, library_name="flowzoo")
-        api.create_repo(repo_id, private=private, exist_ok=True)
-        if private and not api.model_info(repo_id).private:
-            raise HubError(f"{repo_id} is public. Make it private on its page, or push publicly.")
-        if revision != Repository.revision:
-            api.create_branch(repo_id, branch=revision, exist_ok=True)
-        uploaded = api.upload_folder(
-            repo_id=repo_id,
-            folder_path=folder,
-            revision=revision,
-            commit_message="flowzoo push",
-            ignore_patterns=[".*"],
-            delete_patterns=[EVALUATION],  # of other weights, if this folder has none
-        )
-        commit = api.model_info(repo_id, revision=revision).sha
-        if commit is None or commit != uploaded.oid:
-            raise HubError(f"somebody else pushed to {repository} just now. Push again.")
-        if tag is not None:
-            _tag(api, repo_id, tag, commit)
-    return f"{HUB}{Repository(repo_id, commit)}"
-
-
-def _tag(api: "HfApi", repo_id: str, tag: str, commit: str) -> None:
-    there = {ref.name: ref.target_commit for ref in api.list_repo_refs(repo_id).tags}
-    if tag not in there:
-        api.create_tag(repo_id, tag=tag, revision=commit)
-    elif there[tag] != commit:
-        raise HubError(
-            f"tag {tag} of {repo_id} is commit {there[tag]} already; what was pushed is {commit}. "
-            "Choose another tag."
-        )
+def _upload(subject: Subject, repo_id: str, **options: Any) -> str:
+    """Upload a model's files, and a card that names the repository."""
+    there = {name: subject.folder / name for name in FILES if (subject.folder / name).is_file()}
+    card = render(dataclasses.replace(subject, repo_id=repo_id)).encode()
+    return upload({**there, CARD: card}, FILES, repo_id, **options)

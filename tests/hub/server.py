@@ -54,6 +54,14 @@ class RefusedError(Exception):
         self.headers = {"X-Error-Message": message, **({"X-Error-Code": code} if code else {})}
 
 
+def fail() -> None:
+    raise RefusedError(500, "Internal error")
+
+
+def nothing() -> None:
+    pass
+
+
 class Request(NamedTuple):
     method: str
     path: str
@@ -68,7 +76,8 @@ class Hub(ThreadingHTTPServer):
         objects: Content by git or LFS id.
         requests: Everything that was asked.
         cuts: How many of the next downloads of an LFS file break off in the middle.
-        failures: How many of the next commits fail.
+        before: What happens before a route does its work, such as `fail`.
+        after_commit: What happens as soon as a commit is made.
         commit_header: What to send instead of the commit of a file.
     """
 
@@ -80,7 +89,9 @@ class Hub(ThreadingHTTPServer):
         self.repos: dict[str, Repo] = {}
         self.objects: dict[str, bytes] = {}
         self.requests: list[Request] = []
-        self.cuts = self.failures = 0
+        self.cuts = 0
+        self.before: dict[str, Callable[[], object]] = {}
+        self.after_commit: Callable[[], object] = nothing
         self.commit_header: str | None = None
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -177,6 +188,7 @@ class Handler(BaseHTTPRequestHandler):
             for name, pattern in ROUTES.items():
                 if match := re.fullmatch(pattern, f"{self.command} {path}"):
                     groups = (unquote(group) if group else group for group in match.groups())
+                    self.server.before.get(name, nothing)()
                     getattr(self, name)(*groups)
                     return
             raise RefusedError(404, f"no such page: {path}")
@@ -348,14 +360,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def commit(self, name: str, branch: str) -> None:
         repo = self.repo(name, write=True)
-        if self.server.failures:
-            self.server.failures -= 1
-            raise RefusedError(500, "Internal error")
-        files = dict(repo.commits[self.revision(repo, branch)])
-        for line in map(json.loads, self.body.splitlines()):
+        parent = self.revision(repo, branch)
+        header, *lines = map(json.loads, self.body.splitlines())
+        if header["value"].get("parentCommit", parent) != parent:
+            raise RefusedError(412, "A commit has happened since. Please refresh and try again.")
+        files = dict(repo.commits[parent])
+        for line in lines:
             if apply := CHANGES.get(line["key"]):
                 apply(self.server, files, line["value"])
         commit = repo.commit(files, branch)
+        self.server.after_commit()
         url = f"{self.server.url}/{name}/commit/{commit}"
         self.send({"success": True, "commitOid": commit, "commitUrl": url})
 

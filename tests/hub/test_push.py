@@ -1,25 +1,30 @@
 """Publishing on the Hub, with the real client against a server on this machine."""
 
 import json
+import re
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 from huggingface_hub import ModelCard
+from PIL import Image
 
 import zoo
-from tests.hub.conftest import Machine
-from tests.hub.server import Hub
+from tests.hub.client import REPOSITORY, Outcome
+from tests.hub.conftest import PATHS, Machine
+from tests.hub.server import Hub, fail, nothing
 from tests.test_flow import tiny
 from tests.test_weights import edit_config, flip_byte, tamper
 from zoo.cards import write_card
 from zoo.cards.facts import GITHUB
 from zoo.golden import make_golden
-from zoo.weights import content_hash
+from zoo.weights import content_hash, save_folder
 
-ALICE = {"HF_TOKEN": "hf_alice"}
-LFS = {**ALICE, "HF_HUB_DISABLE_XET": "1"}
-PATHS = {"lfs": LFS, "xet": ALICE}
+SHA256 = content_hash(tiny().state_dict())
+ALICE = {name: {"HF_TOKEN": "hf_alice", **path} for name, path in PATHS.items()}
+LFS = ALICE["lfs"]
+every_path = pytest.mark.parametrize("environment", ALICE.values(), ids=ALICE)
 
 
 @pytest.fixture
@@ -40,12 +45,32 @@ def head(hub: Hub, name: str = "alice/flow", ref: str = "heads/main") -> str:
     return hub.repos[name].refs[ref]
 
 
-@pytest.mark.parametrize("environment", PATHS.values(), ids=PATHS)
-def test_a_pushed_folder_loads_elsewhere(machine, hub, folder, environment, tmp_path) -> None:
+def paste(machine: Machine, code: str, before: str = "") -> str:
+    """Run what users are shown, flowzoo taken from this clone; the hash of the flow's weights."""
+    github = re.compile(f'"{GITHUB}(:v{zoo.__version__})?"')
+    code = github.sub(repr(str(REPOSITORY)), code).replace("trust_repo=True", "source='local'")
+    outcome = machine.run(
+        f"import torch, zoo; from zoo.weights import content_hash\n{before}\n{code}\n"
+        "value = content_hash(flow.state_dict())"
+    )
+    assert outcome.value is not None, outcome.output
+    return outcome.value
+
+
+def run_command(machine: Machine, line: str) -> None:
+    command, *arguments = shlex.split(line)
+    assert command == "flowzoo"
+    outcome = machine.command(*arguments)
+    assert outcome.message == "0", outcome.output
+
+
+@every_path
+def test_a_pushed_folder_loads_elsewhere(machine, hub, folder, environment, elsewhere) -> None:
     outcome = push(machine, folder, "--tag", "v0.1.0", **environment)
     assert outcome.message == "0", outcome.output
     pinned = f"hf-hub:alice/flow@{head(hub)}"
-    assert outcome.output.splitlines()[-3:] == [
+    from_github, from_package, command = lines = outcome.output.splitlines()[-3:]
+    assert lines == [
         f'torch.hub.load("{GITHUB}:v{zoo.__version__}", "finc", weights="{pinned}", '
         "trust_repo=True)",
         f'zoo.load("{pinned}")',
@@ -56,22 +81,45 @@ def test_a_pushed_folder_loads_elsewhere(machine, hub, folder, environment, tmp_
     assert set(files) == {".gitattributes", *(path.name for path in folder.iterdir())}
     through_xet = any("xet-write-token" in request.path for request in hub.requests)
     assert through_xet == ("HF_HUB_DISABLE_XET" not in environment)
-    # Somebody else, on another machine.
-    (tmp_path / "other").mkdir()
-    other = Machine(machine.client, tmp_path / "other", hub.url)
-    assert other.load(pinned).value == content_hash(tiny().state_dict())
-    assert other.left() == {"config.json", "model.safetensors"}
+    # What was printed, on another machine.
+    for line in (from_github, from_package):
+        assert paste(elsewhere, f"flow = {line}") == SHA256
+    assert elsewhere.left() == {"config.json", "model.safetensors"}
     assert through_xet == any("xet-read-token" in request.path for request in hub.requests)
+    run_command(elsewhere, command)
+    assert (elsewhere.folder / "samples.png").is_file()
     # And with the Hub's own tools.
-    outcome = other.run(
+    outcome = elsewhere.run(
         "import zoo; from huggingface_hub import snapshot_download\n"
         "folder = snapshot_download('alice/flow', revision='v0.1.0')\n"
         "value = zoo.load(f'local-dir:{folder}').origin['sha256']"
     )
-    assert outcome.value == content_hash(tiny().state_dict()), outcome.output
+    assert outcome.value == SHA256, outcome.output
 
 
-@pytest.mark.parametrize("environment", PATHS.values(), ids=PATHS)
+def read_card(hub: Hub, name: str) -> str:
+    """The card of a repository, as it is on main."""
+    return hub.objects[hub.repos[name].commits[head(hub, name)]["README.md"].oid].decode()
+
+
+def test_the_lines_of_a_pushed_card_work(machine, hub, folder, elsewhere) -> None:
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    push(machine, folder)
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
+    card = read_card(hub, "alice/flow")
+    assert "hf-hub:OWNER" in before["README.md"].decode()
+    assert "hf-hub:OWNER" not in card
+    images = "images = torch.zeros(2, 1, 8, 12, dtype=torch.uint8)"
+    for code in re.findall("```python\n(.*?)```", card, re.DOTALL):
+        assert paste(elsewhere, code, images) == SHA256
+    Image.new("L", (12, 8)).save(elsewhere.folder / "image.png")
+    (commands,) = re.findall("```sh\n(.*?)```", card, re.DOTALL)
+    for line in commands.splitlines():
+        run_command(elsewhere, line)
+    assert (elsewhere.folder / "decoded" / "image.png").is_file()
+
+
+@every_path
 def test_pushing_the_same_again_makes_no_commit(machine, hub, folder, environment) -> None:
     first, again = (push(machine, folder, "--tag", "v1", **environment) for _ in range(2))
     assert again.message == "0"
@@ -79,22 +127,77 @@ def test_pushing_the_same_again_makes_no_commit(machine, hub, folder, environmen
     assert len(hub.repos["alice/flow"].commits) == 2  # the first is the Hub's
 
 
-def test_an_interrupted_push_is_run_again(machine, hub, folder) -> None:
-    hub.failures = 99
-    outcome = push(machine, folder)
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [("lfs", "upload"), ("lfs", "commit"), ("xet", "xet_token"), ("xet", "commit")],
+)
+def test_an_interrupted_push_is_run_again(machine, hub, folder, path, route) -> None:
+    hub.before[route] = fail
+    outcome = push(machine, folder, **ALICE[path])
     assert outcome.message == "2"
-    assert "flowzoo: the upload of alice/flow@main did not come through" in outcome.output
-    hub.failures = 0
-    assert push(machine, folder).message == "0"
-    assert "model.safetensors" in hub.repos["alice/flow"].commits[head(hub)]
+    (line,) = errors(outcome)
+    assert line.startswith("flowzoo: the upload of alice/flow@main did not come through")
+    assert set(hub.repos["alice/flow"].commits[head(hub)]) == {".gitattributes"}
+    hub.before.clear()
+    assert push(machine, folder, **ALICE[path]).message == "0"
+    assert machine.load(f"hf-hub:alice/flow@{head(hub)}").value == SHA256
 
 
-def test_an_evaluation_of_other_weights_goes(machine, hub, folder) -> None:
-    hub.publish("alice/flow", {"eval.json": b"{}", "notes.txt": b"mine"})
+def test_a_push_that_lacks_only_its_tag_is_run_again(machine, hub, folder) -> None:
+    hub.before["tag"] = fail
+    assert push(machine, folder, "--tag", "v1").message == "2"
+    commit = head(hub)
+    hub.before.clear()
+    assert push(machine, folder, "--tag", "v1").message == "0"
+    assert head(hub) == head(hub, ref="tags/v1") == commit
+
+
+def theirs(hub: Hub) -> None:
+    """Somebody else pushes."""
+    hub.after_commit = nothing
+    hub.publish("alice/flow", {"theirs.txt": b""})
+
+
+@pytest.mark.parametrize(
+    ("when", "message"),
+    [
+        ("before", "A commit has happened since"),
+        ("after", "somebody else pushed to alice/flow@main"),
+    ],
+)
+def test_somebody_else_pushes_just_then(machine, hub, folder, when, message) -> None:
+    if when == "before":
+        hub.before["commit"] = lambda: theirs(hub)
+    else:
+        hub.after_commit = lambda: theirs(hub)
+    outcome = push(machine, folder, "--tag", "v1")
+    assert outcome.message == "2"
+    (line,) = errors(outcome)
+    assert message in line
+    assert set(hub.repos["alice/flow"].commits[head(hub)]) == {"theirs.txt"}
+    assert "tags/v1" not in hub.repos["alice/flow"].refs
+    hub.before.clear()
+    assert push(machine, folder, "--tag", "v1").message == "0"
+    assert {"theirs.txt", "model.safetensors"} <= set(hub.repos["alice/flow"].commits[head(hub)])
+
+
+def errors(outcome: Outcome) -> list[str]:
+    return [line for line in outcome.output.splitlines() if line.startswith("flowzoo:")]
+
+
+def test_only_a_model_s_files_are_uploaded_and_deleted(machine, hub, folder) -> None:
+    theirs = dict.fromkeys(("eval.json", "notes.md", "recipe.yaml", "samples.png"), b"{}")
+    hub.publish("alice/flow", {**theirs, "notes.txt": b"mine"})
+    for name in ("notes.md", "last.ckpt", ".env", "figures/more.png"):
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("# mine")
+    write_card(folder)
     assert push(machine, folder).message == "0"
     files = hub.repos["alice/flow"].commits[head(hub)]
-    assert "eval.json" not in files
-    assert "notes.txt" in files
+    model = {"README.md", "config.json", "model.safetensors", "golden.safetensors", "notes.md"}
+    assert set(files) == {*model, "notes.txt"}
+    assert hub.objects[files["notes.md"].oid] == b"# mine"
 
 
 def test_a_private_branch(machine, hub, folder) -> None:
@@ -170,7 +273,7 @@ def test_what_the_hub_does_not_take(machine, hub, folder, arguments, environment
     hub.publish("alice/public", {"README.md": b"#"})
     outcome = machine.command("push", folder, "--repo-id", *arguments, **environment)
     assert outcome.message == "2"
-    (line,) = (line for line in outcome.output.splitlines() if line.startswith("flowzoo:"))
+    (line,) = errors(outcome)
     assert message in line
     assert "hf_" not in line
     assert set(hub.repos) == {"alice/public"}
@@ -179,12 +282,20 @@ def test_what_the_hub_does_not_take(machine, hub, folder, arguments, environment
 
 def test_a_tag_is_never_moved(machine, hub, folder) -> None:
     push(machine, folder, "--tag", "v1")
-    before = head(hub)
-    edit_config(folder, dataset="mnist")
+    before, stored = head(hub), set(hub.objects)
+    save_folder(tiny(seed=1), folder, {"name": "tiny", "dataset": "digits"})
+    make_golden(tiny(seed=1)).save(folder)
     write_card(folder)
     outcome = push(machine, folder, "--tag", "v1")
     assert outcome.message == "2"
-    assert f"tag v1 of alice/flow is commit {before} already" in outcome.output
+    (line,) = errors(outcome)
+    assert f"tag v1 of alice/flow is commit {before} already" in line
+    assert head(hub) == head(hub, ref="tags/v1") == before
+    assert set(hub.objects) == stored, "nothing was uploaded"
+    # Nor to another commit with the same content.
+    hub.publish("alice/flow", {"README.md": b"#"})
+    assert push(machine, folder).message == "0"
+    assert push(machine, folder, "--tag", "v1").message == "2"
     assert head(hub, ref="tags/v1") == before
 
 

@@ -36,18 +36,21 @@ def write_card(folder: Path) -> None:
 
 
 def render_card(folder: Path) -> str:
-    """The card of a model's folder, with those figures that were drawn from its weights.
+    """The card of a model's folder, as `render`."""
+    return render(Subject.read(folder))
+
+
+def render(subject: Subject) -> str:
+    """The card of a model, with those figures that were drawn from its weights.
 
     Raises:
         ConfigError: If config.json or eval.json lacks what a card shows.
-        WeightsError: If the weights, or those evaluated, are not the ones announced.
     """
-    subject = Subject.read(folder)
     try:
         sections = [section(subject) for section in SECTIONS]
     except (KeyError, TypeError) as error:
         raise ConfigError(
-            f"{CONFIG} or {EVALUATION} in {folder} lacks what a card shows ({error!r}). Get the "
-            "file again, or measure again: flowzoo evaluate."
+            f"{CONFIG} or {EVALUATION} in {subject.folder} lacks what a card shows ({error!r}). "
+            "Get the file again, or measure again: flowzoo evaluate."
         ) from error
     return join(*sections) + "\n"

@@ -26,7 +26,7 @@ def summary(subject: Subject) -> str:
 
 def usage(subject: Subject) -> str:
     """Lines to paste: Python, torch.hub, command."""
-    source = subject.name if subject.published else f"hf-hub:OWNER/{subject.name}"
+    source = subject.source
     arguments = (
         f'"{source}", pretrained=True'
         if subject.published

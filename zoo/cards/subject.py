@@ -10,6 +10,7 @@ from zoo.errors import WeightsError
 from zoo.evaluation.record import EVALUATION, read_evaluation, read_named_config
 from zoo.flow import Flow
 from zoo.golden import Golden
+from zoo.hub import HUB
 from zoo.registry import MODELS
 from zoo.weights import load_folder
 
@@ -27,6 +28,7 @@ class Subject:
         flow: Its flow, in eval mode, with verified weights.
         golden: Images and what the flow makes of them.
         evaluation: Content of eval.json, of these weights; None before an evaluation.
+        repo_id: Where it is published on the Hugging Face Hub, once that is known.
     """
 
     folder: Path
@@ -34,6 +36,7 @@ class Subject:
     flow: Flow
     golden: Golden
     evaluation: dict[str, Any] | None
+    repo_id: str | None = None
 
     @classmethod
     def read(cls, folder: Path) -> "Subject":
@@ -80,6 +83,11 @@ class Subject:
     def published(self) -> bool:
         """Whether these are the zoo's own weights of that name."""
         return self.name in MODELS and MODELS[self.name].sha256 == self.sha256
+
+    @property
+    def source(self) -> str:
+        """What `zoo.load` takes; OWNER stands for the account until it is published."""
+        return self.name if self.published else f"{HUB}{self.repo_id or f'OWNER/{self.name}'}"
 
     @property
     def recipe(self) -> str | None:
