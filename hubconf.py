@@ -8,15 +8,18 @@ Every entrypoint returns a `zoo.Flow` in eval mode. Nothing is imported before o
 
 dependencies = ["torch", "numpy", "safetensors", "huggingface_hub"]
 
+# Of `zoo.load`, for weights of the Hub.
+_HUB_OPTIONS = {"local_files_only", "cache_dir", "token"}
+
 
 def _zoo_module(name):
-    """Import a module of this repository's `zoo`, never of another package of that name."""
+    """Import a module of this repository's `zoo`, never of other code of that name."""
     import importlib
     from pathlib import Path
 
     own = Path(__file__).resolve().parent / "zoo" / "__init__.py"
-    found = importlib.import_module("zoo").__file__
-    if found is None or Path(found).read_bytes() != own.read_bytes():
+    found = Path(importlib.import_module("zoo").__file__ or "").resolve()
+    if found != own and (found.name != own.name or _code(found.parent) != _code(own.parent)):
         raise ImportError(
             f"a foreign package zoo, or another version of flowzoo, is imported from {found}; this "
             f"one is {own}. Load it in a process that has not imported the other one."
@@ -24,29 +27,42 @@ def _zoo_module(name):
     return importlib.import_module(name)
 
 
-def _architecture(name, config, weights, overrides):
+def _code(folder):
+    """The source files of a package, by their paths in it."""
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.py")}
+
+
+def _refuse(message):
+    raise _zoo_module("zoo.errors").ArgumentError(message)
+
+
+def _architecture(name, config, weights, options):
+    if weights is not None:
+        if config is not None or set(options) - _HUB_OPTIONS:
+            _refuse("weights come with their config; pass no other and no further fields.")
+        return _zoo_module("zoo.registry").load_architecture(name, weights, **options)
     architectures = _zoo_module("zoo.architectures")
     architecture = architectures.find_architecture(name)
-    if weights is not None:
-        if config is not None or overrides:
-            raise TypeError("weights come with their config; pass no other and no further fields.")
-        return _zoo_module("zoo.registry").load_architecture(name, weights)
     if isinstance(config, dict):
-        if overrides:
-            raise TypeError("a whole config takes no further fields; put them into it.")
+        if options:
+            _refuse("a whole config takes no further fields; put them into it.")
         return architectures.build(architecture.config_class.from_dict(config)).eval()
-    preset = architecture.preset(config or "compact_mnist", **overrides)
+    if not isinstance(config, str | None):
+        _refuse(f"config is a name or a dict of all fields; got a {type(config).__name__}.")
+    preset = architecture.preset(config or "compact_mnist", **options)
     return architectures.build(preset).eval()
 
 
-def _model(name, pretrained, weights):
+def _model(name, pretrained, weights, options):
+    if unknown := ", ".join(sorted(set(options) - _HUB_OPTIONS)):
+        _refuse(f"{name} has no option {unknown}; help(hubconf.{name}) tells of those it has.")
     registry = _zoo_module("zoo.registry")
     if weights is not None:
-        return registry.load_model(name, weights)
-    return registry.load(name, pretrained=pretrained)
+        return registry.load_model(name, weights, **options)
+    return registry.load(name, pretrained=pretrained, **options)
 
 
-def glow(config=None, weights=None, **overrides):
+def glow(config=None, weights=None, **options):
     """Glow, the baseline: actnorm, 1 x 1 convolution, affine coupling.
 
     Args:
@@ -54,7 +70,8 @@ def glow(config=None, weights=None, **overrides):
             all fields; the default is "compact_mnist". The flow has random weights.
         weights: A pretrained flow instead, with its own configuration: "hf-hub:OWNER/REPO@REVISION"
             or "local-dir:PATH".
-        **overrides: Fields of a named configuration to change.
+        **options: Fields of a named configuration to change; or, with weights of the Hub,
+            local_files_only, cache_dir and token, as for `zoo.load`.
 
     Example:
         >>> import torch
@@ -62,10 +79,10 @@ def glow(config=None, weights=None, **overrides):
         >>> flow.sample(2, size=(8, 8)).shape
         torch.Size([2, 1, 8, 8])
     """
-    return _architecture("glow", config, weights, overrides)
+    return _architecture("glow", config, weights, options)
 
 
-def emerging(config=None, weights=None, **overrides):
+def emerging(config=None, weights=None, **options):
     """Emerging convolutions, a baseline: Glow with two triangular convolutions in each step.
 
     Args:
@@ -73,7 +90,8 @@ def emerging(config=None, weights=None, **overrides):
             all fields; the default is "compact_mnist". The flow has random weights.
         weights: A pretrained flow instead, with its own configuration: "hf-hub:OWNER/REPO@REVISION"
             or "local-dir:PATH".
-        **overrides: Fields of a named configuration to change.
+        **options: Fields of a named configuration to change; or, with weights of the Hub,
+            local_files_only, cache_dir and token, as for `zoo.load`.
 
     Example:
         >>> import torch
@@ -81,10 +99,10 @@ def emerging(config=None, weights=None, **overrides):
         >>> flow.sample(2, size=(8, 8)).shape
         torch.Size([2, 1, 8, 8])
     """
-    return _architecture("emerging", config, weights, overrides)
+    return _architecture("emerging", config, weights, options)
 
 
-def cinc(config=None, weights=None, **overrides):
+def cinc(config=None, weights=None, **options):
     """CInC Flow with affine coupling.
 
     Args:
@@ -92,7 +110,8 @@ def cinc(config=None, weights=None, **overrides):
             all fields; the default is "compact_mnist". The flow has random weights.
         weights: A pretrained flow instead, with its own configuration: "hf-hub:OWNER/REPO@REVISION"
             or "local-dir:PATH".
-        **overrides: Fields of a named configuration to change.
+        **options: Fields of a named configuration to change; or, with weights of the Hub,
+            local_files_only, cache_dir and token, as for `zoo.load`.
 
     Example:
         >>> import torch
@@ -100,10 +119,10 @@ def cinc(config=None, weights=None, **overrides):
         >>> flow.sample(2, size=(8, 8)).shape
         torch.Size([2, 1, 8, 8])
     """
-    return _architecture("cinc", config, weights, overrides)
+    return _architecture("cinc", config, weights, options)
 
 
-def cinc_quad(config=None, weights=None, **overrides):
+def cinc_quad(config=None, weights=None, **options):
     """CInC Flow with Quad-coupling.
 
     Args:
@@ -111,7 +130,8 @@ def cinc_quad(config=None, weights=None, **overrides):
             all fields; the default is "compact_mnist". The flow has random weights.
         weights: A pretrained flow instead, with its own configuration: "hf-hub:OWNER/REPO@REVISION"
             or "local-dir:PATH".
-        **overrides: Fields of a named configuration to change.
+        **options: Fields of a named configuration to change; or, with weights of the Hub,
+            local_files_only, cache_dir and token, as for `zoo.load`.
 
     Example:
         >>> import torch
@@ -119,10 +139,10 @@ def cinc_quad(config=None, weights=None, **overrides):
         >>> flow.sample(2, size=(8, 8)).shape
         torch.Size([2, 1, 8, 8])
     """
-    return _architecture("cinc_quad", config, weights, overrides)
+    return _architecture("cinc_quad", config, weights, options)
 
 
-def finc(config=None, weights=None, **overrides):
+def finc(config=None, weights=None, **options):
     """FInC Flow.
 
     Args:
@@ -130,7 +150,8 @@ def finc(config=None, weights=None, **overrides):
             all fields; the default is "compact_mnist". The flow has random weights.
         weights: A pretrained flow instead, with its own configuration: "hf-hub:OWNER/REPO@REVISION"
             or "local-dir:PATH".
-        **overrides: Fields of a named configuration to change.
+        **options: Fields of a named configuration to change; or, with weights of the Hub,
+            local_files_only, cache_dir and token, as for `zoo.load`.
 
     Example:
         >>> import torch
@@ -138,10 +159,10 @@ def finc(config=None, weights=None, **overrides):
         >>> flow.sample(2, size=(8, 8)).shape
         torch.Size([2, 1, 8, 8])
     """
-    return _architecture("finc", config, weights, overrides)
+    return _architecture("finc", config, weights, options)
 
 
-def conf(config=None, weights=None, **overrides):
+def conf(config=None, weights=None, **options):
     """CONF, invertible convolutional flow.
 
     Args:
@@ -149,8 +170,9 @@ def conf(config=None, weights=None, **overrides):
             all fields; the default is "compact_mnist". The flow has random weights.
         weights: A pretrained flow instead, with its own configuration: "hf-hub:OWNER/REPO@REVISION"
             or "local-dir:PATH".
-        **overrides: Fields of a named configuration to change, such as convolution="circular",
-            adaptive=False or gate="asinh".
+        **options: Fields of a named configuration to change, such as convolution="circular",
+            adaptive=False or gate="asinh"; or, with weights of the Hub, local_files_only,
+            cache_dir and token, as for `zoo.load`.
 
     Example:
         >>> import torch
@@ -158,16 +180,18 @@ def conf(config=None, weights=None, **overrides):
         >>> flow.sample(2, size=(8, 8)).shape
         torch.Size([2, 1, 8, 8])
     """
-    return _architecture("conf", config, weights, overrides)
+    return _architecture("conf", config, weights, options)
 
 
-def cinc_mnist(pretrained=True, weights=None):
+def cinc_mnist(pretrained=True, weights=None, **options):
     """Compact CInC Flow of MNIST.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
         weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
             flow of the same configuration.
+        **options: With weights of the Hub: local_files_only, cache_dir and token, as for
+            `zoo.load`.
 
     Example:
         >>> import torch
@@ -176,16 +200,18 @@ def cinc_mnist(pretrained=True, weights=None):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("cinc_mnist", pretrained, weights)
+    return _model("cinc_mnist", pretrained, weights, options)
 
 
-def cinc_fashion_mnist(pretrained=True, weights=None):
+def cinc_fashion_mnist(pretrained=True, weights=None, **options):
     """Compact CInC Flow of Fashion-MNIST. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
         weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
             flow of the same configuration.
+        **options: With weights of the Hub: local_files_only, cache_dir and token, as for
+            `zoo.load`.
 
     Example:
         >>> import torch
@@ -194,16 +220,18 @@ def cinc_fashion_mnist(pretrained=True, weights=None):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("cinc_fashion_mnist", pretrained, weights)
+    return _model("cinc_fashion_mnist", pretrained, weights, options)
 
 
-def cinc_cifar10(pretrained=True, weights=None):
+def cinc_cifar10(pretrained=True, weights=None, **options):
     """Compact CInC Flow of CIFAR-10. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
         weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
             flow of the same configuration.
+        **options: With weights of the Hub: local_files_only, cache_dir and token, as for
+            `zoo.load`.
 
     Example:
         >>> import torch
@@ -212,16 +240,18 @@ def cinc_cifar10(pretrained=True, weights=None):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("cinc_cifar10", pretrained, weights)
+    return _model("cinc_cifar10", pretrained, weights, options)
 
 
-def cinc_quad_mnist(pretrained=True, weights=None):
+def cinc_quad_mnist(pretrained=True, weights=None, **options):
     """Compact CInC Flow with Quad-coupling of MNIST.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
         weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
             flow of the same configuration.
+        **options: With weights of the Hub: local_files_only, cache_dir and token, as for
+            `zoo.load`.
 
     Example:
         >>> import torch
@@ -230,16 +260,18 @@ def cinc_quad_mnist(pretrained=True, weights=None):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("cinc_quad_mnist", pretrained, weights)
+    return _model("cinc_quad_mnist", pretrained, weights, options)
 
 
-def cinc_quad_fashion_mnist(pretrained=True, weights=None):
+def cinc_quad_fashion_mnist(pretrained=True, weights=None, **options):
     """Compact CInC Flow with Quad-coupling of Fashion-MNIST. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
         weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
             flow of the same configuration.
+        **options: With weights of the Hub: local_files_only, cache_dir and token, as for
+            `zoo.load`.
 
     Example:
         >>> import torch
@@ -248,16 +280,18 @@ def cinc_quad_fashion_mnist(pretrained=True, weights=None):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("cinc_quad_fashion_mnist", pretrained, weights)
+    return _model("cinc_quad_fashion_mnist", pretrained, weights, options)
 
 
-def cinc_quad_cifar10(pretrained=True, weights=None):
+def cinc_quad_cifar10(pretrained=True, weights=None, **options):
     """Compact CInC Flow with Quad-coupling of CIFAR-10. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
         weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
             flow of the same configuration.
+        **options: With weights of the Hub: local_files_only, cache_dir and token, as for
+            `zoo.load`.
 
     Example:
         >>> import torch
@@ -266,16 +300,18 @@ def cinc_quad_cifar10(pretrained=True, weights=None):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("cinc_quad_cifar10", pretrained, weights)
+    return _model("cinc_quad_cifar10", pretrained, weights, options)
 
 
-def conf_mnist(pretrained=True, weights=None):
+def conf_mnist(pretrained=True, weights=None, **options):
     """Compact CONF of MNIST.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
         weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
             flow of the same configuration.
+        **options: With weights of the Hub: local_files_only, cache_dir and token, as for
+            `zoo.load`.
 
     Example:
         >>> import torch
@@ -284,16 +320,18 @@ def conf_mnist(pretrained=True, weights=None):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("conf_mnist", pretrained, weights)
+    return _model("conf_mnist", pretrained, weights, options)
 
 
-def conf_fashion_mnist(pretrained=True, weights=None):
+def conf_fashion_mnist(pretrained=True, weights=None, **options):
     """Compact CONF of Fashion-MNIST. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
         weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
             flow of the same configuration.
+        **options: With weights of the Hub: local_files_only, cache_dir and token, as for
+            `zoo.load`.
 
     Example:
         >>> import torch
@@ -302,16 +340,18 @@ def conf_fashion_mnist(pretrained=True, weights=None):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("conf_fashion_mnist", pretrained, weights)
+    return _model("conf_fashion_mnist", pretrained, weights, options)
 
 
-def conf_cifar10(pretrained=True, weights=None):
+def conf_cifar10(pretrained=True, weights=None, **options):
     """Compact CONF of CIFAR-10. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
         weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
             flow of the same configuration.
+        **options: With weights of the Hub: local_files_only, cache_dir and token, as for
+            `zoo.load`.
 
     Example:
         >>> import torch
@@ -320,16 +360,18 @@ def conf_cifar10(pretrained=True, weights=None):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("conf_cifar10", pretrained, weights)
+    return _model("conf_cifar10", pretrained, weights, options)
 
 
-def emerging_mnist(pretrained=True, weights=None):
+def emerging_mnist(pretrained=True, weights=None, **options):
     """Compact flow of emerging convolutions, of MNIST. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
         weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
             flow of the same configuration.
+        **options: With weights of the Hub: local_files_only, cache_dir and token, as for
+            `zoo.load`.
 
     Example:
         >>> import torch
@@ -338,16 +380,18 @@ def emerging_mnist(pretrained=True, weights=None):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("emerging_mnist", pretrained, weights)
+    return _model("emerging_mnist", pretrained, weights, options)
 
 
-def emerging_fashion_mnist(pretrained=True, weights=None):
+def emerging_fashion_mnist(pretrained=True, weights=None, **options):
     """Compact flow of emerging convolutions, of Fashion-MNIST. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
         weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
             flow of the same configuration.
+        **options: With weights of the Hub: local_files_only, cache_dir and token, as for
+            `zoo.load`.
 
     Example:
         >>> import torch
@@ -356,16 +400,18 @@ def emerging_fashion_mnist(pretrained=True, weights=None):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("emerging_fashion_mnist", pretrained, weights)
+    return _model("emerging_fashion_mnist", pretrained, weights, options)
 
 
-def emerging_cifar10(pretrained=True, weights=None):
+def emerging_cifar10(pretrained=True, weights=None, **options):
     """Compact flow of emerging convolutions, of CIFAR-10. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
         weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
             flow of the same configuration.
+        **options: With weights of the Hub: local_files_only, cache_dir and token, as for
+            `zoo.load`.
 
     Example:
         >>> import torch
@@ -374,16 +420,18 @@ def emerging_cifar10(pretrained=True, weights=None):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("emerging_cifar10", pretrained, weights)
+    return _model("emerging_cifar10", pretrained, weights, options)
 
 
-def finc_mnist(pretrained=True, weights=None):
+def finc_mnist(pretrained=True, weights=None, **options):
     """Compact FInC Flow of MNIST.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
         weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
             flow of the same configuration.
+        **options: With weights of the Hub: local_files_only, cache_dir and token, as for
+            `zoo.load`.
 
     Example:
         >>> import torch
@@ -392,16 +440,18 @@ def finc_mnist(pretrained=True, weights=None):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("finc_mnist", pretrained, weights)
+    return _model("finc_mnist", pretrained, weights, options)
 
 
-def finc_fashion_mnist(pretrained=True, weights=None):
+def finc_fashion_mnist(pretrained=True, weights=None, **options):
     """Compact FInC Flow of Fashion-MNIST. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
         weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
             flow of the same configuration.
+        **options: With weights of the Hub: local_files_only, cache_dir and token, as for
+            `zoo.load`.
 
     Example:
         >>> import torch
@@ -410,16 +460,18 @@ def finc_fashion_mnist(pretrained=True, weights=None):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("finc_fashion_mnist", pretrained, weights)
+    return _model("finc_fashion_mnist", pretrained, weights, options)
 
 
-def finc_cifar10(pretrained=True, weights=None):
+def finc_cifar10(pretrained=True, weights=None, **options):
     """Compact FInC Flow of CIFAR-10. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
         weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
             flow of the same configuration.
+        **options: With weights of the Hub: local_files_only, cache_dir and token, as for
+            `zoo.load`.
 
     Example:
         >>> import torch
@@ -428,16 +480,18 @@ def finc_cifar10(pretrained=True, weights=None):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("finc_cifar10", pretrained, weights)
+    return _model("finc_cifar10", pretrained, weights, options)
 
 
-def glow_mnist(pretrained=True, weights=None):
+def glow_mnist(pretrained=True, weights=None, **options):
     """Compact Glow of MNIST. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
         weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
             flow of the same configuration.
+        **options: With weights of the Hub: local_files_only, cache_dir and token, as for
+            `zoo.load`.
 
     Example:
         >>> import torch
@@ -446,16 +500,18 @@ def glow_mnist(pretrained=True, weights=None):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("glow_mnist", pretrained, weights)
+    return _model("glow_mnist", pretrained, weights, options)
 
 
-def glow_fashion_mnist(pretrained=True, weights=None):
+def glow_fashion_mnist(pretrained=True, weights=None, **options):
     """Compact Glow of Fashion-MNIST. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
         weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
             flow of the same configuration.
+        **options: With weights of the Hub: local_files_only, cache_dir and token, as for
+            `zoo.load`.
 
     Example:
         >>> import torch
@@ -464,16 +520,18 @@ def glow_fashion_mnist(pretrained=True, weights=None):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("glow_fashion_mnist", pretrained, weights)
+    return _model("glow_fashion_mnist", pretrained, weights, options)
 
 
-def glow_cifar10(pretrained=True, weights=None):
+def glow_cifar10(pretrained=True, weights=None, **options):
     """Compact Glow of CIFAR-10. No weights are published yet.
 
     Args:
         pretrained: Load the published weights; False gives random ones.
         weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
             flow of the same configuration.
+        **options: With weights of the Hub: local_files_only, cache_dir and token, as for
+            `zoo.load`.
 
     Example:
         >>> import torch
@@ -482,4 +540,4 @@ def glow_cifar10(pretrained=True, weights=None):
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
     """
-    return _model("glow_cifar10", pretrained, weights)
+    return _model("glow_cifar10", pretrained, weights, options)

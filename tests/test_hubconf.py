@@ -2,6 +2,7 @@ import ast
 import doctest
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import hubconf
 import zoo
 from zoo.architectures import ARCHITECTURES
 from zoo.cards.facts import GITHUB
-from zoo.errors import WeightsError
+from zoo.errors import ArgumentError, ConfigError, WeightsError
 from zoo.publish import usage
 from zoo.registry import folder_of
 
@@ -54,16 +55,24 @@ def test_architectures_take_a_name_changes_or_a_whole_config() -> None:
     flow = hub("finc", config="compact_mnist", steps=1, size=(8, 8))
     assert flow.config.steps == 1
     assert hub("finc", config=flow.config.to_dict()).config == flow.config
-    with pytest.raises(TypeError, match="no further fields"):
-        hub("finc", config=flow.config.to_dict(), steps=2)
+    for message, options in {
+        "no further fields": {"config": flow.config.to_dict(), "steps": 2},
+        "finc has no field 'token'": {"token": "hf_alice"},
+        "config is a name or a dict of all fields; got a int": {"config": 3},
+    }.items():
+        with pytest.raises((ArgumentError, ConfigError), match=message):
+            hub("finc", **options)
+    with pytest.raises(ArgumentError, match="finc_mnist has no option size, steps; help"):
+        hub("finc_mnist", steps=2, size=(8, 8))
 
 
 def test_weights_of_a_folder_instead_of_the_published_ones() -> None:
     weights = f"local-dir:{REPOSITORY / 'model_cards' / 'finc_mnist'}"
     assert hub("finc_mnist", weights=weights).origin == zoo.load("finc_mnist").origin
     assert hub("finc", weights=weights).origin == zoo.load("finc_mnist").origin
-    with pytest.raises(TypeError, match="weights come with their config"):
-        hub("finc", weights=weights, steps=2)
+    for options in ({"steps": 2}, {"config": "compact_mnist"}):
+        with pytest.raises(ArgumentError, match="weights come with their config"):
+            hub("finc", weights=weights, **options)
     with pytest.raises(WeightsError, match="is no cinc"):
         hub("cinc", weights=weights)
     with pytest.raises(WeightsError, match="is no cinc"):
@@ -87,6 +96,38 @@ def test_every_place_names_the_same_repository_of_github() -> None:
 def test_nothing_is_imported_before_an_entrypoint_is_called() -> None:
     tree = ast.parse((REPOSITORY / "hubconf.py").read_text())
     assert not any(isinstance(node, ast.Import | ast.ImportFrom) for node in tree.body)
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """Another clone; the zoo that is imported here is of this one."""
+    shutil.copy(REPOSITORY / "hubconf.py", tmp_path)
+    without = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(REPOSITORY / "zoo", tmp_path / "zoo", ignore=without)
+    return tmp_path
+
+
+def load_from(clone: Path) -> zoo.Flow:
+    return torch.hub.load(str(clone), "finc", source="local", size=(8, 8), steps=1)
+
+
+def test_the_same_code_may_be_imported_from_elsewhere(clone: Path) -> None:
+    assert isinstance(load_from(clone), zoo.Flow)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda package: (package / "flow.py").write_text("# another commit"),
+        lambda package: (package / "solvers" / "more.py").touch(),
+        lambda package: (package / "demo.py").unlink(),
+    ],
+    ids=["other", "more", "less"],
+)
+def test_two_commits_of_one_version_do_not_share_code(clone: Path, change) -> None:
+    change(clone / "zoo")
+    with pytest.raises(ImportError, match="or another version of flowzoo, is imported from"):
+        load_from(clone)
 
 
 def test_a_foreign_package_zoo_is_noticed(tmp_path: Path) -> None:

@@ -397,10 +397,14 @@ def pull(
     cache_dir: Annotated[
         Path | None, typer.Option(help="Default: as HF_HOME and HF_HUB_CACHE say.")
     ] = None,
+    local_files_only: Annotated[
+        bool, typer.Option("--local-files-only", help="Check what the cache has; fetch nothing.")
+    ] = False,
 ) -> None:
     """Fetch a model from the Hugging Face Hub into the cache and check it."""
-    pinned = pin(f"{HUB}{source.removeprefix(HUB)}", cache_dir=cache_dir)
-    flow = load(pinned, cache_dir=cache_dir)
+    options: dict[str, Any] = {"cache_dir": cache_dir, "local_files_only": local_files_only}
+    pinned = pin(f"{HUB}{source.removeprefix(HUB)}", **options)
+    flow = load(pinned, **options)
     console.print(f"weights sha256: {content_hash(flow.state_dict())}")
     console.print(f'zoo.load("{pinned}")', soft_wrap=True)
 

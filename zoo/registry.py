@@ -151,18 +151,18 @@ def load(
     return flow
 
 
-def load_architecture(architecture: str, source: str) -> Flow:
-    """Load a flow that must be of an architecture."""
-    flow = load(source)
+def load_architecture(architecture: str, source: str, **options: Any) -> Flow:
+    """Load a flow that must be of an architecture; options as for `load`."""
+    flow = load(source, **options)
     if type(flow.config) is not find_architecture(architecture).config_class:
         raise WeightsError(f"{source} is no {architecture}. zoo.load({source!r}) loads it.")
     return flow
 
 
-def load_model(name: str, source: str) -> Flow:
-    """Load a flow that must have the configuration of a model of the zoo."""
+def load_model(name: str, source: str, **options: Any) -> Flow:
+    """Load a flow that must have the configuration of a model of the zoo; options as for `load`."""
     model = find_model(name)
-    flow = load_architecture(model.architecture, source)
+    flow = load_architecture(model.architecture, source, **options)
     if flow.config != find_architecture(model.architecture).preset(model.preset):
         raise WeightsError(
             f"{source} has another configuration than {name}. zoo.load({source!r}) loads it."

@@ -75,6 +75,34 @@ def test_the_command_pulls_and_prints_the_commit(machine, hub, folder) -> None:
     assert "has no alice/none, or keeps it private" in line
 
 
+@pytest.mark.parametrize("environment", PATHS.values(), ids=PATHS)
+def test_pulling_shows_a_progress_bar(machine, hub, folder, elsewhere, environment) -> None:
+    push(elsewhere, folder, **environment)
+    # As on a terminal: the client's word for that.
+    terminal = {**environment, "TQDM_POSITION": "-1"}
+    outcome = machine.command("pull", "alice/flow", **terminal)
+    assert re.search(r"model\.safetensors:.* 100%", outcome.output), outcome.output
+    quiet = elsewhere.command("pull", "alice/flow", HF_HUB_DISABLE_PROGRESS_BARS="1", **terminal)
+    assert quiet.message == "0"
+    assert "%" not in quiet.output
+
+
+def test_the_command_pulls_into_another_cache(machine, hub, folder) -> None:
+    hub.publish_folder("alice/flow", folder)
+    pull = ("pull", "alice/flow", "--cache-dir", "elsewhere")
+    none = machine.command(*pull, "--local-files-only")
+    assert none.message == "2"
+    assert "config.json of alice/flow@main is not in the cache" in none.output
+    assert hub.requests == []
+    assert machine.command(*pull).message == "0"
+    assert not machine.cache.exists()
+    hub.requests.clear()
+    again = machine.command(*pull, "--local-files-only")
+    assert again.message == "0"
+    assert f"weights sha256: {SHA256}" in again.output
+    assert hub.requests == []
+
+
 def test_latents_remember_the_commit(machine, hub, folder) -> None:
     commit = hub.publish_folder("alice/flow", folder)
     Image.new("L", (12, 8)).save(machine.folder / "a.png")

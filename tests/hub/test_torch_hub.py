@@ -8,11 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import hubconf
 import zoo
 from tests.test_flow import tiny
 from zoo.architectures import ARCHITECTURES
-from zoo.weights import content_hash
+from zoo.registry import folder_of
+from zoo.weights import content_hash, read_config
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -92,3 +95,22 @@ def test_weights_of_the_hub(machine, hub, folder) -> None:
         outcome = machine.run(load.format(name))
         assert outcome.error == "WeightsError"
         assert message in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "model"), [("finc", None), ("finc_mnist", folder_of("finc_mnist"))]
+)
+def test_options_of_the_hub(machine, hub, folder, entrypoint, model) -> None:
+    hub.publish_folder("alice/flow", model or folder, private=True)
+    load = (
+        f"import torch\nvalue = torch.hub.load({str(REPOSITORY)!r}, {entrypoint!r}, "
+        "source='local', weights='hf-hub:alice/flow', cache_dir='elsewhere', {}).origin['sha256']"
+    )
+    assert machine.run(load.format("")).error == "HubError"
+    loaded = machine.run(load.format("token='hf_alice'"))
+    assert loaded.value == read_config(model or folder)["sha256"], loaded.output
+    assert list((machine.folder / "elsewhere").glob("*/snapshots/*/model.safetensors"))
+    assert not machine.cache.exists()
+    hub.requests.clear()
+    assert machine.run(load.format("local_files_only=True")).value == loaded.value
+    assert hub.requests == []
