@@ -1,10 +1,12 @@
 import dataclasses
+import itertools
 import json
 
 import pytest
 import torch
 
 from zoo.architectures import ARCHITECTURES, build, config_from_json, config_to_json
+from zoo.architectures.config import MAGNITUDE_FACTOR
 from zoo.errors import ConfigError
 
 # Millions of parameters, as the papers print them.
@@ -40,9 +42,36 @@ def test_compact_sizes_have_comparable_parameter_counts(data: str) -> None:
     assert max(counts) / min(counts) < 1.25
 
 
-def test_the_size_of_a_flow_is_known_before_it_is_built() -> None:
-    for (name, preset), expected in PAPER_PARAMETERS.items():
-        assert 1 / 3 < ARCHITECTURES[name].presets[preset].magnitude / 1e6 / expected < 3
+def numbers(config) -> int:
+    """How many numbers are saved of a flow."""
+    with torch.device("meta"):
+        return sum(tensor.numel() for tensor in build(config).state_dict().values())
+
+
+# What makes the parts of a flow large or small against each other.
+EXTREMES = {
+    "hidden_channels": (1, 1024),
+    "channels": (1, 4),
+    "levels": (1, 5),
+    "kernel_size": (1, 7),
+    "kernel_length": (1, 31),
+    "separable": (True, False),
+    "adaptive": (True, False),
+    "convolution": ("circular", "none"),
+}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_the_size_of_a_flow_is_known_before_it_is_built(name: str) -> None:
+    entry = ARCHITECTURES[name]
+    fields = {field.name for field in dataclasses.fields(entry.config_class)}
+    extremes = {field: values for field, values in EXTREMES.items() if field in fields}
+    changes = [dict(zip(extremes, v, strict=True)) for v in itertools.product(*extremes.values())]
+    small = {"size": (64, 64), "steps": 1}
+    configs = [entry.preset("compact_mnist", **small, **change) for change in changes]
+    for config in (*entry.presets.values(), *configs):
+        ratio = config.magnitude / numbers(config)
+        assert 1 / 4 < ratio < MAGNITUDE_FACTOR, config
 
 
 @every_preset
@@ -73,7 +102,9 @@ def test_architectures_have_the_papers_sizes_where_the_paper_gives_them() -> Non
     [
         ({"convolution": "zero"}, "convolution must be one of circular, reflect, symmetric, none"),
         ({"gate": "relu"}, "gate must be one of"),
-        ({"kernel_length": 0}, "kernel_length must be a positive integer"),
+        ({"kernel_length": 0}, "kernel_length must be a positive integer; got 0"),
+        ({"kernel_length": "3"}, "kernel_length must be a positive integer; got '3'"),
+        ({"kernel_length": 10**9}, "this flow would need gigabytes"),
         ({"gates": "slog"}, "conf has no field 'gates'. Did you mean gate"),
     ],
 )

@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.test_flow import noise, tiny
-from zoo import load
+from zoo import Flow, load
+from zoo.architectures import ARCHITECTURES, build
+from zoo.architectures.config import FlowConfig
 from zoo.errors import ConfigError, WeightsError
 from zoo.files import write_atomically
 from zoo.weights import content_hash, save_folder
@@ -28,9 +31,24 @@ def test_a_saved_flow_loads_as_itself(folder: Path) -> None:
     assert all(parameter.requires_grad for parameter in loaded.parameters())
 
 
-def test_loading_uses_no_random_number(folder: Path) -> None:
+@pytest.mark.parametrize("overrides", [{}, {"net_actnorm": True}], ids=str)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_loading_uses_no_random_number(architecture: str, overrides: dict, tmp_path: Path) -> None:
+    save_folder(tiny(architecture, **overrides), tmp_path)
+    before = torch.get_rng_state()
+    load(f"local-dir:{tmp_path}")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_loading_leaves_other_threads_their_random_numbers(folder: Path, monkeypatch) -> None:
+    def build_meanwhile(config: FlowConfig) -> Flow:
+        with ThreadPool(1) as pool:
+            pool.apply(torch.rand, (3,))
+        return build(config)
+
+    monkeypatch.setattr("zoo.weights.build", build_meanwhile)
     torch.manual_seed(0)
-    expected = torch.rand(3)
+    expected = torch.rand(6)[3:]
     torch.manual_seed(0)
     load(f"local-dir:{folder}")
     assert torch.equal(torch.rand(3), expected)
@@ -85,6 +103,8 @@ def truncate(path: Path) -> None:
     os.truncate(path, path.stat().st_size - 100)
 
 
+# Gigabytes, though not so many that a configuration is refused for it.
+HUGE = {**tiny().config.to_dict(), "hidden_channels": 2**13}
 FIRST = "blocks.0.bijections.1.taps"
 
 
@@ -98,6 +118,7 @@ FIRST = "blocks.0.bijections.1.taps"
         (lambda f: (f / "config.json").write_text("[" * 100_000), ConfigError, "cannot be read"),
         (lambda f: (f / "config.json").write_text("[]"), ConfigError, "JSON object"),
         (lambda f: edit_config(f, sha256=None), WeightsError, "announced is None"),
+        (lambda f: edit_config(f, flow=HUGE), WeightsError, "holds 4,057 numbers, the flow that"),
         (lambda f: flip_byte(f / "model.safetensors"), WeightsError, "announced"),
         (lambda f: truncate(f / "model.safetensors"), WeightsError, "damaged"),
         (lambda f: (f / "model.safetensors").write_bytes(b""), WeightsError, "damaged"),

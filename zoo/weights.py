@@ -9,9 +9,11 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import Tensor
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from zoo.architectures import build, config_from_json, config_to_json
+from zoo.architectures.config import MAGNITUDE_FACTOR, FlowConfig
 from zoo.errors import ConfigError, DamagedError, WeightsError
 from zoo.files import write_atomically, write_json
 from zoo.flow import Flow
@@ -69,13 +71,38 @@ def load_folder(folder: Path, *, sha256: str | None = None, name: str | None = N
                 f"{folder / WEIGHTS} does not hold the announced weights: their sha256 is "
                 f"{found}, announced is {announced}. Get the files again."
             )
+    _check_size(tensors, config, folder / WEIGHTS)
     # Not on the meta device: its first use imports for seconds, a compact flow takes 0.1 s.
-    with torch.random.fork_rng(devices=[]):
+    with _Blank():
         flow = build(config)
     _check_tensors(tensors, flow.state_dict(), folder / WEIGHTS)
     flow.load_state_dict(tensors)
     flow.origin = {"name": name or str(document.get("name", folder.name)), "sha256": found}
     return flow.eval()
+
+
+class _Blank(TorchFunctionMode):
+    """Draw no random numbers to initialise weights that will be overwritten; in this thread only.
+
+    To restore the state of the generator instead would undo what other threads draw meanwhile.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        return WITHOUT_RANDOM.get(func, func)(*args, **(kwargs or {}))
+
+
+def _left_alone(tensor: Tensor, *_: Any, **__: Any) -> Tensor:
+    return tensor
+
+
+# What architectures draw initial weights by. QR makes a rotation of zeros too.
+WITHOUT_RANDOM = {
+    torch.randn: torch.zeros,
+    nn.init.uniform_: _left_alone,
+    nn.init.kaiming_uniform_: _left_alone,
+}
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -103,6 +130,16 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
         ) from error
     except (OSError, SafetensorError) as error:
         raise DamagedError(f"{path} is damaged ({error}). Get the file again.") from error
+
+
+def _check_size(tensors: Mapping[str, Tensor], config: FlowConfig, path: Path) -> None:
+    """Raise WeightsError if the flow would be far larger than its weights, before it is built."""
+    held = sum(tensor.numel() for tensor in tensors.values())
+    if config.magnitude > MAGNITUDE_FACTOR * held:
+        raise WeightsError(
+            f"{path} holds {held:,} numbers, the flow that {CONFIG} describes some "
+            f"{config.magnitude:,}. It belongs to another model or version."
+        )
 
 
 def _check_tensors(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path: Path) -> None:

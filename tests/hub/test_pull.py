@@ -11,7 +11,7 @@ from PIL import Image
 import zoo
 from tests.hub.conftest import PATHS, Machine
 from tests.test_flow import tiny
-from tests.test_weights import FIRST, edit_config, flip_byte, tamper, truncate
+from tests.test_weights import FIRST, HUGE, edit_config, flip_byte, tamper, truncate
 from zoo.errors import UnknownModelError
 from zoo.latents import LatentFile
 from zoo.weights import content_hash, save_folder
@@ -254,6 +254,7 @@ def test_bad_configs_are_refused_before_the_weights(machine, hub, folder, damage
         (lambda f: flip_byte(f / FILES[1]), "DamagedError", "announced is"),
         (lambda f: (f / FILES[1]).write_bytes(b""), "DamagedError", "is damaged"),
         (swap, "DamagedError", "announced is"),
+        (lambda f: edit_config(f, flow=HUGE), "WeightsError", "numbers, the flow that config.json"),
         (lambda f: tamper(f, lambda t: t.pop(FIRST)), "WeightsError", "lacks 1 tensors"),
         (
             lambda f: tamper(f, lambda t: t.update(extra=torch.ones(1))),
@@ -271,7 +272,17 @@ def test_bad_configs_are_refused_before_the_weights(machine, hub, folder, damage
             "float16",
         ),
     ],
-    ids=["truncated", "flipped", "empty", "swapped", "missing", "extra", "mis-shaped", "mis-typed"],
+    ids=[
+        "truncated",
+        "flipped",
+        "empty",
+        "swapped",
+        "huge",
+        "missing",
+        "extra",
+        "mis-shaped",
+        "mis-typed",
+    ],
 )
 def test_bad_weights_are_refused(
     machine, hub, folder, elsewhere, environment, damage, error, message

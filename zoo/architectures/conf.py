@@ -15,12 +15,14 @@ class ConfConfig(FlowConfig, Factors):
     """Configuration of CONF: a flow's, and the factors of its couplings."""
 
     def __post_init__(self) -> None:
-        FlowConfig.__post_init__(self)
         Factors.__post_init__(self)
+        FlowConfig.__post_init__(self)
 
-    @property
-    def longest_kernel(self) -> int:
-        return max(super().longest_kernel, self.kernel_length)
+    def step_magnitude(self, width: int) -> int:
+        if (kernel := self.make_kernel(ndim=2)) is None:
+            return super().step_magnitude(width)
+        inputs = self.hidden_channels if self.adaptive else 1
+        return super().step_magnitude(width) + inputs * kernel.coefficients * width
 
 
 def conf(config: ConfConfig) -> Flow:

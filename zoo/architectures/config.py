@@ -15,6 +15,7 @@ MOST = {"levels": 16, "steps": 1024}
 # Fields that configurations published before them lack, with the value that they had.
 LATER = {"colour_last": False}
 MOST_WEIGHTS, MOST_PIXELS = 2**31, 2**28
+MAGNITUDE_FACTOR = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +79,13 @@ class FlowConfig:
 
     @property
     def magnitude(self) -> int:
-        """Order of magnitude of the number of its weights, without building it."""
-        widest = self.channels * 2 ** (self.levels + 1)
-        return self.levels * self.steps * (self.hidden_channels + self.longest_kernel * widest) ** 2
+        """The number of its weights but for a MAGNITUDE_FACTOR, without building it."""
+        widths = (self.channels * 2 ** (level + 2) for level in range(self.levels))
+        return self.steps * sum(map(self.step_magnitude, widths))
+
+    def step_magnitude(self, width: int) -> int:
+        """The same of a step on maps with so many channels."""
+        return (self.hidden_channels + self.longest_kernel * width) ** 2
 
     @classmethod
     def from_dict(cls: type[Config], values: dict[str, Any]) -> Config:

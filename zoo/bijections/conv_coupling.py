@@ -54,6 +54,8 @@ class Factors:
         for name in ("separable", "adaptive", "scale", "shift"):
             if not isinstance(value := getattr(self, name), bool):
                 raise ConfigError(f"{name} must be true or false; got {value!r}.")
+        if type(length := self.kernel_length) is not int or length < 1:
+            raise ConfigError(f"kernel_length must be a positive integer; got {length!r}.")
         self.make_kernel(ndim=2)
         if not self.maps and (self.convolution == "none" or not self.adaptive):
             raise ConfigError("a coupling needs an adaptive convolution, a scale or a shift.")
