@@ -13,7 +13,7 @@ from zoo.flow import Flow
 from zoo.weights import CONFIG, WEIGHTS, load_folder, read_config
 
 HUB = "hf-hub:"
-SOURCE = re.compile(rf"{HUB}([\w.-]+/[\w.-]+)(?:@([\w.+/-]+))?")
+SOURCE = re.compile(rf"{HUB}([\w.-]+/[\w.-]+)(?:@(\w[\w.+/-]*))?")
 COMMIT = re.compile("[0-9a-f]{40}")
 LOGIN = "With a token that may: token=, HF_TOKEN, or hf auth login."
 
@@ -28,11 +28,18 @@ class Repository:
     @classmethod
     def parse(cls, source: str) -> "Repository":
         """Read "hf-hub:OWNER/REPO@REVISION"; without a revision it is main."""
+        from huggingface_hub.errors import HFValidationError
+        from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+
         match = SOURCE.fullmatch(source)
-        if match is None or ".." in source:
+        try:
+            if match is None or ".." in source:
+                raise HFValidationError
+            validate_repo_id(match[1])
+        except HFValidationError as error:
             raise UnknownModelError(
                 f"{source!r} names no repository of the Hub. Write {HUB}OWNER/REPO@REVISION."
-            )
+            ) from error
         return cls(match[1], match[2] or cls.revision)
 
     def __str__(self) -> str:

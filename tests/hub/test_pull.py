@@ -2,17 +2,16 @@
 
 import pickle
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
-import zoo
 from tests.hub.conftest import PATHS, Machine
 from tests.test_flow import tiny
 from tests.test_weights import FIRST, HUGE, edit_config, flip_byte, tamper, truncate
-from zoo.errors import UnknownModelError
 from zoo.latents import LatentFile
 from zoo.weights import content_hash, save_folder
 
@@ -177,13 +176,25 @@ def test_what_the_hub_does_not_give(machine, hub, folder, source, environment, m
     assert re.search(message, found)
 
 
-@pytest.mark.parametrize(
-    "source",
-    ["hf-hub:", "hf-hub:flow", "hf-hub:a/b/c", "hf-hub:../../etc@main", "hf-hub:a/b@../../evil"],
+NO_SOURCES = (
+    *("", "flow", "a/b/c", " a/b", "a/b\n", "-a/b", "a--b/c", "a./b", "a/b.git", "é/b"),
+    *("../../etc@main", "a/b@../../evil", "a/b@/tmp/evil", "a/b@", "a/b@v 1", f"a/{'b' * 100}"),
 )
-def test_sources_that_name_no_repository(source) -> None:
-    with pytest.raises(UnknownModelError, match="Write hf-hub:OWNER/REPO@REVISION."):
-        zoo.load(source)
+
+
+def test_sources_that_name_no_repository(machine, hub) -> None:
+    outcome = machine.run(
+        f"import zoo\nvalue = {{}}\nfor source in {NO_SOURCES}:\n"
+        "    try: zoo.load('hf-hub:' + source)\n"
+        "    except Exception as error: value[source] = (type(error).__name__, str(error))"
+    )
+    hint = "Write hf-hub:OWNER/REPO@REVISION."
+    for source in NO_SOURCES:
+        message = f"{'hf-hub:' + source!r} names no repository of the Hub. {hint}"
+        assert outcome.value[source] == ["UnknownModelError", message]
+        assert "\n" not in message
+    assert machine.left() == set()
+    assert hub.requests == []
 
 
 def test_names_from_the_hub_cannot_leave_the_cache(machine, hub, folder) -> None:
@@ -399,6 +410,21 @@ def test_a_download_that_never_ends_leaves_nothing(machine, hub, folder) -> None
     assert machine.left() == {"config.json"}
     hub.cuts = 0
     assert machine.load("hf-hub:alice/flow").value == SHA256
+
+
+def test_content_that_xet_lost_leaves_nothing(machine, hub, folder, elsewhere) -> None:
+    push(elsewhere, folder)
+    store = hub.cas("alice/flow")
+    store.rename(store.with_name("away"))
+    outcome = machine.load("hf-hub:alice/flow")
+    assert outcome.error == "HubError"
+    assert "model.safetensors of alice/flow@" in outcome.message
+    assert "\n" not in outcome.message
+    assert machine.left() == {"config.json"}
+    shutil.rmtree(store, ignore_errors=True)
+    store.with_name("away").rename(store)
+    assert machine.load("hf-hub:alice/flow").value == SHA256
+    assert machine.left() == set(FILES)
 
 
 def test_a_full_disk_leaves_nothing(machine, hub, folder) -> None:

@@ -14,7 +14,7 @@ import zoo
 from tests.hub.client import REPOSITORY, Outcome
 from tests.hub.conftest import PATHS, Machine
 from tests.hub.server import Hub, fail, nothing
-from tests.test_flow import tiny
+from tests.test_flow import explode, tiny
 from tests.test_weights import edit_config, flip_byte, tamper
 from zoo.cards import write_card
 from zoo.cards.facts import GITHUB
@@ -256,6 +256,24 @@ def test_only_what_is_right_is_published(run, folder, damage, message) -> None:
     assert code == 2
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_weights_that_do_not_invert_are_not_published(machine, hub, tmp_path) -> None:
+    save_folder(explode(tiny(), 50.0), tmp_path, {"name": "tiny", "dataset": "digits"})
+    make_golden(explode(tiny(), 50.0)).save(tmp_path)
+    write_card(tmp_path)
+    outcome = push(machine, tmp_path)
+    assert outcome.message == "2"
+    (line,) = errors(outcome)
+    assert "8 of 8 images do not come back" in line
+    outcome = machine.run(
+        f"import zoo\nflow = zoo.load('local-dir:{tmp_path}')\n"
+        "flow.push_to_hub('alice/flow', dataset='digits', token='hf_alice')"
+    )
+    assert outcome.error == "NotInvertibleError"
+    assert "8 of 8 images do not come back" in outcome.message
+    assert "\n" not in outcome.message
+    assert hub.requests == []
 
 
 @pytest.mark.parametrize(
