@@ -53,7 +53,7 @@ def load(source: str, *, local_files_only: bool = False, **options: Any) -> Flow
         WeightsError: If the weights are not the announced ones, or not of the described flow.
     """
     folder = pull(source, local_files_only=local_files_only, **options)
-    with _dropping(folder / CONFIG, folder / WEIGHTS, unless=local_files_only):
+    with _dropping(folder / CONFIG, folder / WEIGHTS, keep=local_files_only):
         return load_folder(folder, name=f"{HUB}{_at_commit(source, folder)}")
 
 
@@ -68,8 +68,8 @@ def pull(
 
     The weights are asked for only when config.json describes a flow of an acceptable size, and at
     the commit that config.json came from. A full commit that is cached makes no request. What is
-    refused is deleted from the cache, so that the next call gets it again, but for what only the
-    cache may give.
+    refused is deleted from the cache, so that the next call gets it again; not offline, nor with
+    local_files_only.
 
     Args:
         source: "hf-hub:OWNER/REPO@REVISION".
@@ -84,7 +84,7 @@ def pull(
     """
     options = (local_files_only, cache_dir, token)
     folder = _fetch(Repository.parse(source), CONFIG, *options).parent
-    with _dropping(folder / CONFIG, unless=local_files_only):
+    with _dropping(folder / CONFIG, keep=local_files_only):
         config_from_json(read_config(folder))
     return _fetch(_at_commit(source, folder), WEIGHTS, *options).parent
 
@@ -129,14 +129,14 @@ def _fetch(
 
 
 @contextmanager
-def _dropping(*files: Path, unless: bool) -> Iterator[None]:
-    """Delete files from the cache if they are refused, unless they cannot be had again."""
+def _dropping(*files: Path, keep: bool) -> Iterator[None]:
+    """Delete files from the cache if they are refused; not offline, nor if they are to be kept."""
     from huggingface_hub import constants
 
     try:
         yield
     except FlowzooError:
-        if not (unless or constants.HF_HUB_OFFLINE):
+        if not (keep or constants.HF_HUB_OFFLINE):
             for file in files:
                 _drop(file)
         raise

@@ -54,8 +54,8 @@ class RefusedError(Exception):
         self.headers = {"X-Error-Message": message, **({"X-Error-Code": code} if code else {})}
 
 
-def fail() -> None:
-    raise RefusedError(500, "Internal error")
+def fail(status: int = 500) -> None:
+    raise RefusedError(status, "Something went wrong")
 
 
 def nothing() -> None:
