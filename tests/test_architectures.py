@@ -50,7 +50,8 @@ def numbers(config) -> int:
 
 # What makes the parts of a flow large or small against each other.
 EXTREMES = {
-    "hidden_channels": (1, 1024),
+    "hidden_channels": (4, 1024),
+    "shared_net": (True, False),
     "channels": (1, 4),
     "levels": (1, 5),
     "kernel_size": (1, 7),
@@ -115,6 +116,14 @@ def test_bad_variants_of_conf_say_what_is_right(changes: dict, message: str) -> 
 
 def document(**changes) -> dict:
     return {**config_to_json(ARCHITECTURES["finc"].presets["compact_mnist"]), **changes}
+
+
+def test_what_a_shared_net_is_not_made_for_is_refused() -> None:
+    entry = ARCHITECTURES["cinc_quad"]
+    with pytest.raises(ConfigError, match="shared_net must be true or false; got 1"):
+        entry.preset("compact_mnist", shared_net=1)
+    with pytest.raises(ConfigError, match="no actnorm; else do not share it"):
+        build(entry.preset("compact_mnist", net_actnorm=True))
 
 
 def flow_section(**changes) -> dict:

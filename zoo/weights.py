@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -93,13 +93,19 @@ class _Blank(TorchFunctionMode):
         return WITHOUT_RANDOM.get(func, func)(*args, **(kwargs or {}))
 
 
+_QR: Any = torch.return_types.linalg_qr  # type: ignore[attr-defined]
+
+
 def _left_alone(tensor: Tensor, *_: Any, **__: Any) -> Tensor:
     return tensor
 
 
-# What architectures draw initial weights by. QR makes a rotation of zeros too.
-WITHOUT_RANDOM = {
+# What architectures draw initial weights by, and decompose them: many small matrices, which takes
+# longer than all else where other processes keep the cores busy.
+WITHOUT_RANDOM: dict[Any, Callable[..., Any]] = {
     torch.randn: torch.zeros,
+    torch.linalg.qr: lambda matrix: _QR((matrix, matrix)),
+    torch.linalg.lu: lambda matrix: (matrix, matrix, matrix),
     nn.init.uniform_: _left_alone,
     nn.init.kaiming_uniform_: _left_alone,
 }

@@ -149,6 +149,10 @@ CASES: dict[str, Case] = {
     },
     "quad_coupling": Case(lambda: QuadCoupling(8, 6), (8, 3, 4)),
     "quad_coupling-additive": Case(lambda: QuadCoupling(4, 6, affine=False), (4, 4, 3)),
+    "quad_coupling-shared": Case(lambda: QuadCoupling(8, 7, shared=True), (8, 3, 4)),
+    "quad_coupling-shared-additive": Case(
+        lambda: QuadCoupling(4, 6, affine=False, shared=True), (4, 4, 3)
+    ),
     "slog_gate": Case(lambda: SLogGate(3), (3, 4, 5)),
     "slog_gate-vector": Case(lambda: SLogGate(4), (4,)),
     "split": Case(lambda: Split(5), (5, 3, 4)),

@@ -205,10 +205,15 @@ def test_finc_unit_of_any_shape_comes_back(quarter, height, width, kernel, metho
 
 
 @settings(max_examples=20, deadline=None)
-@given(block=st.integers(1, 3), height=sizes, width=sizes, affine=st.booleans())
-def test_quad_coupling_of_any_shape_comes_back(block, height, width, affine) -> None:
-    layer = QuadCoupling(4 * block, 5, affine).double()
-    for net in layer.nets:
-        torch.nn.init.normal_(net[-1].weight, std=0.1)
+@given(
+    block=st.integers(1, 3),
+    height=sizes,
+    width=sizes,
+    affine=st.booleans(),
+    shared=st.booleans(),
+)
+def test_quad_coupling_of_any_shape_comes_back(block, height, width, affine, shared) -> None:
+    layer = QuadCoupling(4 * block, 5, affine, shared=shared).double()
+    shake(layer, 0.1)
     x = torch.randn(2, 4 * block, height, width, dtype=torch.float64)
     assert_close(layer.inverse(layer(x)[0])[0], x, atol=1e-10, rtol=1e-10)

@@ -1,14 +1,18 @@
 """What holds for single layers only."""
 
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional as F
 from torch.testing import assert_close
 
 from tests.bijections.cases import shake
 from zoo.bijections import ActNorm, AffineCoupling, Conv1x1, Dequantize, Logit, QuadCoupling
+from zoo.bijections.nets import ZeroConv
 from zoo.errors import ConfigError
 
 
@@ -59,15 +63,29 @@ def test_conv1x1_inverts_with_extreme_parameters() -> None:
     assert_close(layer.inverse(layer(x)[0])[0], x)
 
 
+SharedQuad = partial(QuadCoupling, shared=True)
+
+
 @pytest.mark.parametrize("raw", [-1e4, 1e4])
-@pytest.mark.parametrize("make", [AffineCoupling, QuadCoupling])
+@pytest.mark.parametrize("make", [AffineCoupling, QuadCoupling, SharedQuad])
 def test_scales_are_bounded_on_both_sides(make, raw: float) -> None:
-    layer = make(4, 3)
+    layer = make(4, 4)
     for name, parameter in layer.named_parameters():
         torch.nn.init.constant_(parameter, raw if name.endswith("bias") else 0)
     x = torch.zeros(1, 4, 2, 2)
     changed = x[0].numel() * (1 / 2 if make is AffineCoupling else 3 / 4)
     assert layer(x)[1].abs().item() <= 2 * changed + 1e-4
+
+
+@pytest.mark.parametrize("channels", [1, 2, 5, 6])
+@pytest.mark.parametrize("size", [(5, 4), (1, 3), (3, 1)])
+def test_a_convolution_to_few_channels_is_the_ordinary_one(channels: int, size) -> None:
+    torch.manual_seed(0)
+    layer = ZeroConv(7, channels).double()
+    torch.nn.init.normal_(layer.weight)
+    torch.nn.init.normal_(layer.bias)
+    x = torch.randn(2, 7, *size, dtype=torch.float64)
+    assert_close(layer(x), F.conv2d(x, layer.weight, layer.bias, padding=1))
 
 
 def quad_by_hand(layer: QuadCoupling, y: Tensor, order: tuple[int, ...]) -> Tensor:
@@ -144,6 +162,23 @@ def test_logit_inverts_every_grey_level_exactly() -> None:
 def test_logit_refuses_a_bad_alpha(alpha: float) -> None:
     with pytest.raises(ConfigError, match="alpha must be in"):
         Logit(alpha)
+
+
+def test_a_shared_net_is_three_nets_that_do_not_see_later_blocks() -> None:
+    torch.manual_seed(0)
+    layer = QuadCoupling(8, 7, shared=True).double()
+    shake(layer, 0.3)
+    x = torch.randn(2, 6, 4, 3, dtype=torch.float64)
+    shifts, log_scales = layer.nets(x).chunk(2, dim=1)
+    for i, stage in enumerate(layer.nets.stages()):
+        expected = torch.cat([raw.chunk(3, dim=1)[i] for raw in (shifts, log_scales)], dim=1)
+        assert_close(stage(x[:, : 2 * i + 2]), expected)
+
+
+def test_a_shared_net_without_features_for_each_block_is_refused() -> None:
+    for options in ({"hidden_channels": 3}, {"hidden_channels": 8, "actnorm": True}):
+        with pytest.raises(ConfigError, match="4 hidden channels or more, and no actnorm"):
+            QuadCoupling(4, shared=True, **options)
 
 
 @pytest.mark.parametrize("channels", [2, 6])

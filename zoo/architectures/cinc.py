@@ -1,11 +1,14 @@
 """CInC Flow: actnorm, invertible 3 x 3 convolution, affine or quad coupling."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from zoo.architectures.config import PaddedConvConfig
 from zoo.architectures.multiscale import multiscale
-from zoo.architectures.presets import standard
+from zoo.architectures.presets import compact, standard
 from zoo.bijections import ActNorm, AffineCoupling, Bijection, PaddedConv2d, QuadCoupling, Split
+from zoo.errors import ConfigError
 from zoo.flow import Flow
 
 
@@ -16,7 +19,19 @@ class CIncConfig(PaddedConvConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class CIncQuadConfig(CIncConfig):
-    """Configuration of CInC Flow with Quad-coupling; the fields are the same."""
+    """Configuration of CInC Flow with Quad-coupling.
+
+    Attributes:
+        shared_net: Whether the three nets of a coupling are one that shares features, of which
+            hidden_channels is the whole width, instead of three of that width.
+    """
+
+    shared_net: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.shared_net, bool):
+            raise ConfigError(f"shared_net must be true or false; got {self.shared_net!r}.")
 
 
 def cinc(config: CIncConfig) -> Flow:
@@ -26,14 +41,14 @@ def cinc(config: CIncConfig) -> Flow:
 
 def cinc_quad(config: CIncQuadConfig) -> Flow:
     """Build CInC Flow with Quad-coupling (Nagar et al., 2021, section 3.3)."""
-    return _cinc(config, QuadCoupling)
+    return _cinc(config, partial(QuadCoupling, shared=config.shared_net))
 
 
-def _cinc(config: CIncConfig, coupling: type[AffineCoupling] | type[QuadCoupling]) -> Flow:
+def _cinc(config: CIncConfig, coupling: Callable[..., Bijection]) -> Flow:
     def step(channels: int) -> tuple[Bijection, ...]:
         convolution = PaddedConv2d(channels, **config.options)
-        net = coupling(channels, config.hidden_channels, actnorm=config.net_actnorm)
-        return ActNorm(channels), convolution, net
+        last = coupling(channels, config.hidden_channels, actnorm=config.net_actnorm)
+        return ActNorm(channels), convolution, last
 
     return multiscale(config, step, Split)
 
@@ -41,5 +56,8 @@ def _cinc(config: CIncConfig, coupling: type[AffineCoupling] | type[QuadCoupling
 PAPER = {"hidden_channels": 512, "net_actnorm": True, "preprocessing": "center"}
 
 PRESETS = standard(CIncConfig, PAPER)
-# Three nets instead of one: narrower ones in the compact sizes keep the parameters comparable.
-QUAD_PRESETS = standard(CIncQuadConfig, PAPER, compact_widths=(36, 72))
+# The compact sizes have one net for three: as wide as makes as many parameters as Glow has.
+QUAD_PRESETS = {
+    **standard(CIncQuadConfig, PAPER),
+    **compact(partial(CIncQuadConfig, shared_net=True), widths=(64, 112)),
+}

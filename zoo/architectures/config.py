@@ -13,7 +13,7 @@ Config = TypeVar("Config", bound="FlowConfig")
 # A configuration may come from anywhere: absurd ones are refused before anything is allocated.
 MOST = {"levels": 16, "steps": 1024}
 # Fields that configurations published before them lack, with the value that they had.
-LATER = {"colour_last": False}
+LATER = {"colour_last": False, "shared_net": False}
 MOST_WEIGHTS, MOST_PIXELS = 2**31, 2**28
 MAGNITUDE_FACTOR = 16
 
@@ -93,8 +93,8 @@ class FlowConfig:
 
         But for those that are only written where they are not at their default.
         """
-        values = {**LATER, **values}
         names = {field.name for field in dataclasses.fields(cls)}
+        values = {**{name: LATER[name] for name in LATER if name in names}, **values}
         for problem, found in (("unknown", set(values) - names), ("missing", names - set(values))):
             if found:
                 raise ConfigError(f"{problem} field in {cls.__name__}: {', '.join(sorted(found))}.")

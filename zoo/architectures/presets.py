@@ -1,5 +1,6 @@
 """Sizes that the architectures share."""
 
+from collections.abc import Callable
 from typing import Any
 
 from zoo.architectures.config import Config
@@ -37,11 +38,11 @@ def standard(
     }
 
 
-def compact(config: type[Config], widths: tuple[int, int]) -> dict[str, Config]:
+def compact(config: Callable[..., Config], widths: tuple[int, int]) -> dict[str, Config]:
     """The named configurations of an architecture that train on a laptop.
 
     Args:
-        config: Its configuration class.
+        config: Makes a configuration.
         widths: Width of the coupling nets in the MNIST and CIFAR-10 sizes.
     """
     mnist, cifar10 = widths

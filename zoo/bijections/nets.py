@@ -1,10 +1,16 @@
 """The networks inside couplings: any function of the kept channels will do."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
+from torch.compiler import is_compiling
 from torch.nn import functional as F
 
 from zoo.bijections.actnorm import ActNorm
+
+# Output channels that are computed at once by a convolution on CPU are 16, three times these.
+FEW = 5
 
 
 class ZeroConv(nn.Module):
@@ -28,9 +34,15 @@ class ZeroConv(nn.Module):
         self.log_scale = nn.Parameter(torch.zeros(out_channels, *[1] * ndim)) if scaled else None
 
     def forward(self, x: Tensor) -> Tensor:
-        convolve = F.conv2d if x.dim() == 4 else F.conv1d
-        y = convolve(x, self.weight, self.bias, padding=1)
+        y = self._convolve(x)
         return y if self.log_scale is None else y * (3 * self.log_scale).exp()
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        if x.dim() == 3:
+            return F.conv1d(x, self.weight, self.bias, padding=1)
+        if len(self.weight) <= FEW and x.device.type == "cpu" and not is_compiling():
+            return _convolve_to_few(x, self.weight, self.bias)
+        return F.conv2d(x, self.weight, self.bias, padding=1)
 
 
 class ZeroLinear(nn.Linear):
@@ -41,14 +53,8 @@ class ZeroLinear(nn.Linear):
         nn.init.zeros_(self.bias)
 
 
-class Trunk(nn.Sequential):
-    """conv3x3 - ReLU - conv1x1 - ReLU: all of a net but its last layer.
-
-    Args:
-        in_channels: Channels of the input.
-        hidden_channels: Width.
-        actnorm: Put an ActNorm before each ReLU, in place of the biases.
-        ndim: 2 for maps, 1 for signals (B, C, N).
+class Net(nn.Module):
+    """How every convolutional net computes.
 
     Attributes:
         autocast: Type that the net computes in while it trains; None for that of its input. In
@@ -56,6 +62,27 @@ class Trunk(nn.Sequential):
     """
 
     autocast: torch.dtype | None = None
+
+    def run(self, layers: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """Apply its layers to x, in the layout and type that are fastest."""
+        if x.dim() == 4:
+            # channels_last: 1.2 to 1.7 times faster on CPU, at any width.
+            x = x.contiguous(memory_format=torch.channels_last)
+        if self.autocast is None or not self.training:
+            return layers(x)
+        with torch.autocast(x.device.type, self.autocast):
+            return layers(x).to(x.dtype)
+
+
+class Trunk(Net, nn.Sequential):
+    """conv3x3 - ReLU - conv1x1 - ReLU: all of a net but its last layer.
+
+    Args:
+        in_channels: Channels of the input.
+        hidden_channels: Width.
+        actnorm: Put an ActNorm before each ReLU, in place of the biases.
+        ndim: 2 for maps, 1 for signals (B, C, N).
+    """
 
     def __init__(
         self, in_channels: int, hidden_channels: int, *, actnorm: bool = False, ndim: int = 2
@@ -71,13 +98,7 @@ class Trunk(nn.Sequential):
         super().__init__(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.dim() == 4:
-            # channels_last: 1.2 to 1.7 times faster on CPU, at any width.
-            x = x.contiguous(memory_format=torch.channels_last)
-        if self.autocast is None or not self.training:
-            return super().forward(x)
-        with torch.autocast(x.device.type, self.autocast):
-            return super().forward(x).to(x.dtype)
+        return self.run(super().forward, x)
 
 
 class ConvNet(Trunk):
@@ -108,6 +129,18 @@ class DenseTrunk(nn.Sequential):
     def __init__(self, in_features: int, hidden_features: int) -> None:
         first, second = (nn.Linear(n, hidden_features) for n in (in_features, hidden_features))
         super().__init__(first, nn.ReLU(inplace=True), second, nn.ReLU(inplace=True))
+
+
+def _convolve_to_few(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """3 x 3 convolution (B, C, H, W) -> (B, n, H, W), with bias: faster for few n.
+
+    It computes the share of each column of the kernel as channels of their own, and adds them up:
+    on CPUs a convolution to 3n channels, n <= 5, takes as long as one to n.
+    """
+    columns = weight.permute(3, 0, 1, 2).flatten(0, 1)[..., None]  # (3n, C, 3, 1)
+    shares = F.conv2d(x, columns, padding=(1, 0)).to(bias.dtype)
+    left, middle, right = shares.chunk(3, dim=1)
+    return middle + bias.view(-1, 1, 1) + F.pad(left, (1, -1)) + F.pad(right, (-1, 1))
 
 
 class _ActNorm(ActNorm):

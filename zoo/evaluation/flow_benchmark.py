@@ -125,10 +125,9 @@ def coupling_flops(flow: Flow, images: Tensor) -> float:
         total += counter.get_total_flops()
 
     nets = [
-        child
+        module.nets if isinstance(module, QuadCoupling) else module.net
         for module in flow.modules()
         if isinstance(module, COUPLINGS)
-        for child in (module.nets if isinstance(module, QuadCoupling) else [module.net])
     ]
     hooks = [net.register_forward_pre_hook(count) for net in nets]
     flow.encode(images, exact=False)

@@ -1,7 +1,8 @@
 """One contestant of the training benchmark in a process of its own: `python -m` this module.
 
 Its argument is a `Contestant` in JSON. It answers each line that it reads with the seconds of some
-steps, and the end of its input with the MiB that training took at most (Linux only).
+steps, and the end of its input with the MiB that training took at most (Linux only). A step before
+them is not clocked: it finds caches and memory as the others' turns have left them.
 """
 
 import json
@@ -32,6 +33,7 @@ def main() -> None:
         step()
     print("ready", flush=True)
     for _ in sys.stdin:
+        step()
         start = time.perf_counter()
         for _ in range(contestant.steps):
             step()

@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from zoo.bijections import ActNorm, Chain
-from zoo.bijections.nets import Trunk
+from zoo.bijections.nets import Net
 from zoo.bijections.recompute import Activations
 from zoo.errors import ConfigError
 from zoo.flow import Flow
@@ -83,7 +83,7 @@ def tune() -> None:
 def prepare(flow: Flow, nets: Nets, activations: Activations) -> None:
     """Set what the nets of a flow compute in, and what its chains keep, in training."""
     for part in flow.modules():
-        if isinstance(part, Trunk):
+        if isinstance(part, Net):
             part.autocast = torch.bfloat16 if nets == "bfloat16" else None
         if isinstance(part, Chain):
             part.activations = activations
