@@ -62,7 +62,7 @@ MODELS = _unique(
             "cinc_quad",
             "compact_mnist",
             "mnist",
-            "13221f0057dd3320fa1f8e25477621bce66b92a4269af4bfca5ac75221622756",
+            "ba2f469447349bbc8b3075cb1cfd8231ddcf4f9fb4fe4295ab4025b1000cfbcb",
         ),
         Model("conf_cifar10", "conf", "compact_cifar10", "cifar10"),
         Model("conf_fashion_mnist", "conf", "compact_mnist", "fashion_mnist"),
