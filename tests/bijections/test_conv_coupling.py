@@ -118,7 +118,7 @@ def test_stability_is_the_convolution_s() -> None:
         ({"gate": "relu"}, "gate must be one of slog, asinh, leaky_relu, none; got 'relu'"),
         ({"adaptive": 1}, "adaptive must be true or false; got 1"),
         ({"kernel": "fir"}, "unknown kernel 'fir'"),
-        ({"kernel_length": 0}, "length must be at least 1"),
+        ({"kernel_length": 0}, "kernel_length must be a positive integer; got 0"),
         ({"adaptive": False, "scale": False, "shift": False}, "needs an adaptive convolution"),
         ({"convolution": "none", "scale": False, "shift": False}, "needs an adaptive convolution"),
     ],

@@ -1,6 +1,7 @@
 """Training end to end, on scikit-learn's digits."""
 
 import copy
+import math
 from pathlib import Path
 
 import lightning as L
@@ -149,14 +150,19 @@ def test_init_from_starts_with_the_weights_of_a_model(trained: Path, tmp_path: P
         run(tmp_path / "other", 2, "--init_from", source, overrides={**OVERRIDES, "steps": 2})
 
 
-def test_the_schedule_warms_up_and_decays_to_zero() -> None:
+@pytest.mark.parametrize(
+    ("schedule", "at_55", "at_90", "at_100"),
+    [("cosine", 0.422, 0.024, 0), ("trapezoid", 1, 0.5, 0), ("constant", 1, 1, 1)],
+)
+def test_the_schedule_warms_up_and_decays(schedule, at_55, at_90, at_100) -> None:
     class Trainer:
-        estimated_stepping_batches = 100
+        estimated_stepping_batches: float = 100
 
-    module = FlowModule("finc", "compact_mnist", OVERRIDES, warmup_steps=10)
+    module = FlowModule("finc", "compact_mnist", OVERRIDES, warmup_steps=10, schedule=schedule)
     module._trainer = Trainer()  # type: ignore[assignment]
     factors = [module._lr_factor(step) for step in range(101)]
     assert factors[0] < 0.11
     assert max(factors) == max(factors[8:12])
-    assert factors[100] == pytest.approx(0)
-    assert factors[55] == pytest.approx(0.42, abs=0.01)
+    assert [factors[i] for i in (55, 90, 100)] == pytest.approx([at_55, at_90, at_100], abs=1e-3)
+    Trainer.estimated_stepping_batches = math.inf  # without an end there is nothing to decay to
+    assert module._lr_factor(10**6) == 1

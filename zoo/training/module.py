@@ -35,6 +35,14 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "adamax": Adamax,
 }
 
+Schedule = Literal["cosine", "constant", "trapezoid"]
+# Of the learning rate after the warm-up, by the part of the steps that is done.
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
+    "constant": lambda done: 1.0,
+    "trapezoid": lambda done: min(1.0, 5 * (1 - done)),
+}
+
 
 class DensityModule(L.LightningModule):
     """Optimiser, schedule and guard of maximum-likelihood training.
@@ -125,10 +133,8 @@ class DensityModule(L.LightningModule):
     def _lr_factor(self, step: int) -> float:
         warmup_steps: int = self.hparams["warmup_steps"]
         warmup = min(1.0, (step + 1) / max(1, warmup_steps))
-        total = self.trainer.estimated_stepping_batches
-        if self.hparams["schedule"] == "constant" or math.isinf(total):
-            return warmup
-        return warmup * 0.5 * (1 + math.cos(math.pi * min(1.0, step / total)))
+        done = min(1.0, step / self.trainer.estimated_stepping_batches)
+        return warmup * SCHEDULES[self.hparams["schedule"]](done)
 
 
 class FlowModule(DensityModule):
@@ -142,7 +148,8 @@ class FlowModule(DensityModule):
         lr: Peak learning rate.
         warmup_steps: Steps of linear warm-up.
         schedule: After the warm-up, "cosine" decays to 0 at the end of training (which needs
-            max_steps or max_epochs), "constant" stays.
+            max_steps or max_epochs), "constant" stays, "trapezoid" stays and falls to 0 in a line
+            over the last fifth.
     """
 
     flow: Flow
@@ -155,7 +162,7 @@ class FlowModule(DensityModule):
         optimizer: Literal["adam", "adamax"] = "adam",
         lr: float = 1e-3,
         warmup_steps: int = 200,
-        schedule: Literal["cosine", "constant"] = "cosine",
+        schedule: Schedule = "cosine",
     ) -> None:
         super().__init__()
         self.save_hyperparameters()

@@ -8,7 +8,7 @@ from torch import Tensor
 from zoo.architectures.conf_tabular import ConfTabularConfig, conf_tabular
 from zoo.files import write_json
 from zoo.training.metrics import LogLikelihood
-from zoo.training.module import DensityModule
+from zoo.training.module import DensityModule, Schedule
 from zoo.training.ranks import own
 from zoo.vector_flow import VectorFlow
 
@@ -28,7 +28,7 @@ class TabularModule(DensityModule):
         optimizer: adam or adamax.
         lr: Peak learning rate.
         warmup_steps: Steps of linear warm-up.
-        schedule: After the warm-up, "cosine" decays to 0 at the end of training, "constant" stays.
+        schedule: After the warm-up, as for `FlowModule`.
     """
 
     flow: VectorFlow
@@ -42,7 +42,7 @@ class TabularModule(DensityModule):
         optimizer: Literal["adam", "adamax"] = "adam",
         lr: float = 1e-3,
         warmup_steps: int = 200,
-        schedule: Literal["cosine", "constant"] = "cosine",
+        schedule: Schedule = "cosine",
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
