@@ -53,7 +53,7 @@ MODELS = _unique(
             "cinc",
             "compact_mnist",
             "mnist",
-            "d113e6477452543c56a63921bcaacb8f06a7aad985acdf2451c037dc844a7c1a",
+            "61fc6bf2a4810ffb17756b001992a8b69f7bc459d1eff69a2232277522c5b44b",
         ),
         Model("cinc_quad_cifar10", "cinc_quad", "compact_cifar10", "cifar10"),
         Model("cinc_quad_fashion_mnist", "cinc_quad", "compact_mnist", "fashion_mnist"),

@@ -32,7 +32,7 @@ from zoo.vector_flow import VectorFlow
 # One kernel for all weights, where there is one.
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "adam": partial(Adam, fused=True),
-    "adamax": Adamax,
+    "adamax": partial(Adamax, foreach=True),
 }
 
 Schedule = Literal["cosine", "constant", "trapezoid"]
