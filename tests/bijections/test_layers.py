@@ -13,6 +13,7 @@ from torch.testing import assert_close
 from tests.bijections.cases import shake
 from zoo.bijections import ActNorm, AffineCoupling, Conv1x1, Dequantize, Logit, QuadCoupling
 from zoo.bijections.nets import ZeroConv
+from zoo.bijections.triangular import Arrangement, lower_triangular
 from zoo.errors import ConfigError
 
 
@@ -61,6 +62,20 @@ def test_conv1x1_inverts_with_extreme_parameters() -> None:
     torch.nn.init.constant_(layer.raw_log_diagonal, -1e6)
     x = torch.randn(2, 4, 3, 3, dtype=torch.float64)
     assert_close(layer.inverse(layer(x)[0])[0], x)
+
+
+def test_an_arrangement_is_what_its_function_makes_and_so_are_its_gradients() -> None:
+    def arrange(below: Tensor, diagonal: Tensor) -> Tensor:
+        return F.pad(lower_triangular(below, diagonal).mT.flip(0), (1, 0))
+
+    torch.manual_seed(0)
+    parts = [torch.randn(2, n, requires_grad=True) for n in (3, 3)]
+    made = Arrangement(arrange, *(part.shape for part in parts)).make(*parts)
+    expected = arrange(*parts)
+    assert torch.equal(made, expected)
+    weights = torch.randn_like(made)
+    ours, theirs = (torch.autograd.grad(x, parts, weights) for x in (made, expected))
+    assert all(map(torch.equal, ours, theirs))
 
 
 SharedQuad = partial(QuadCoupling, shared=True)

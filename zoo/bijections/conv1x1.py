@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from zoo.bijections.cache import CachedBijection
 from zoo.bijections.scale import bounded, unbounded
 from zoo.bijections.stability import Stability
-from zoo.bijections.triangular import lower_triangular
+from zoo.bijections.triangular import Arrangement, lower_triangular
 
 BOUND = 4.0
 
@@ -41,6 +41,8 @@ class Conv1x1(CachedBijection):
         self.raw_log_diagonal = nn.Parameter(unbounded(diagonal.abs().log(), BOUND).float())
         self.register_buffer("permutation", permutation.argmax(1))
         self.register_buffer("sign", diagonal.sign().float())
+        triangle, line = self.lower.shape, self.sign.shape
+        self._arrangement = Arrangement(_triangles, triangle, line, triangle, line)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         matrix = self.cached(("matrix", x.dtype), lambda: self._matrix(x.dtype))
@@ -62,8 +64,9 @@ class Conv1x1(CachedBijection):
 
     def _factors(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         diagonal = self.sign.to(dtype) * bounded(self.raw_log_diagonal.to(dtype), BOUND).exp()
-        lower = lower_triangular(self.lower.to(dtype), torch.ones_like(diagonal))
-        upper = lower_triangular(self.upper.to(dtype), diagonal).mT
+        ones = torch.ones_like(diagonal)
+        parts = self.lower.to(dtype), ones, self.upper.to(dtype), diagonal
+        lower, upper = self._arrangement.make(*parts)
         return lower, upper
 
     def _matrix(self, dtype: torch.dtype) -> Tensor:
@@ -76,6 +79,11 @@ class Conv1x1(CachedBijection):
         half = torch.linalg.solve_triangular(lower, identity, upper=False, unitriangular=True)
         inverse = torch.linalg.solve_triangular(upper, half, upper=True)
         return inverse[:, self.permutation]
+
+
+def _triangles(lower: Tensor, ones: Tensor, upper: Tensor, diagonal: Tensor) -> Tensor:
+    """L and U, (2, C, C)."""
+    return torch.stack([lower_triangular(lower, ones), lower_triangular(upper, diagonal).mT])
 
 
 def _norm(matrix: Tensor) -> Tensor:
