@@ -45,40 +45,40 @@ class Conv1x1(CachedBijection):
         self._arrangement = Arrangement(_triangles, triangle, line, triangle, line)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        matrix = self.cached(("matrix", x.dtype), lambda: self._matrix(x.dtype))
-        return _mix(x, matrix), self._log_det(x)
+        matrix, total = self.cached(("forward", x.dtype), lambda: self.forward_weights(x.dtype))
+        return _mix(x, matrix), _log_det(x, total)
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        inverse = self.cached(("inverse", y.dtype), lambda: self._inverse().to(y.dtype))
-        return _mix(y, inverse), -self._log_det(y)
+        matrix, total = self.cached(("inverse", y.dtype), lambda: self.inverse_weights(y.dtype))
+        return _mix(y, matrix), _log_det(y, total)
 
     @torch.no_grad()
     def stability(self, size: tuple[int, int]) -> Stability:
         """Norm of the inverse and condition number; the size of the maps does not matter."""
-        gain = float(_norm(self._inverse()))
-        return Stability(gain, gain, gain * float(_norm(self._matrix(torch.float64))))
+        gain = float(_norm(self.inverse_weights(torch.float64)[0]))
+        return Stability(gain, gain, gain * float(_norm(self.forward_weights(torch.float64)[0])))
 
-    def _log_det(self, x: Tensor) -> Tensor:
-        total = self.cached("log_det", lambda: bounded(self.raw_log_diagonal, BOUND).sum())
-        return (total * math.prod(x.shape[2:])).expand(len(x))
+    def forward_weights(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """W and log|det W|."""
+        lower, upper, log_diagonal = self._factors(dtype)
+        return (lower @ upper)[self.permutation], log_diagonal.sum()
 
-    def _factors(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        diagonal = self.sign.to(dtype) * bounded(self.raw_log_diagonal.to(dtype), BOUND).exp()
-        ones = torch.ones_like(diagonal)
-        parts = self.lower.to(dtype), ones, self.upper.to(dtype), diagonal
-        lower, upper = self._arrangement.make(*parts)
-        return lower, upper
-
-    def _matrix(self, dtype: torch.dtype) -> Tensor:
-        lower, upper = self._factors(dtype)
-        return (lower @ upper)[self.permutation]
-
-    def _inverse(self) -> Tensor:
-        lower, upper = self._factors(torch.float64)
+    def inverse_weights(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """The inverse of W, found in float64, and its log|det|."""
+        lower, upper, log_diagonal = self._factors(torch.float64)
         identity = torch.eye(len(lower), dtype=torch.float64, device=lower.device)
         half = torch.linalg.solve_triangular(lower, identity, upper=False, unitriangular=True)
         inverse = torch.linalg.solve_triangular(upper, half, upper=True)
-        return inverse[:, self.permutation]
+        return inverse[:, self.permutation].to(dtype), -log_diagonal.sum().to(dtype)
+
+    def _factors(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+        """L, U + diag(s) and log|s|."""
+        log_diagonal = bounded(self.raw_log_diagonal.to(dtype), BOUND)
+        diagonal = self.sign.to(dtype) * log_diagonal.exp()
+        ones = torch.ones_like(diagonal)
+        parts = self.lower.to(dtype), ones, self.upper.to(dtype), diagonal
+        lower, upper = self._arrangement.make(*parts)
+        return lower, upper, log_diagonal
 
 
 def _triangles(lower: Tensor, ones: Tensor, upper: Tensor, diagonal: Tensor) -> Tensor:
@@ -88,6 +88,10 @@ def _triangles(lower: Tensor, ones: Tensor, upper: Tensor, diagonal: Tensor) -> 
 
 def _norm(matrix: Tensor) -> Tensor:
     return torch.linalg.matrix_norm(matrix, ord=torch.inf)
+
+
+def _log_det(x: Tensor, total: Tensor) -> Tensor:
+    return (total * math.prod(x.shape[2:])).expand(len(x))
 
 
 def _mix(x: Tensor, matrix: Tensor) -> Tensor:

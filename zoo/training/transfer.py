@@ -219,7 +219,9 @@ def _map_conv(layer: nn.Module, new: nn.Module, colours: Colours) -> dict[str, T
 
 
 def _map_conv1x1(layer: Conv1x1, _: Conv1x1, colours: Colours) -> dict[str, Tensor]:
-    permutation, lower, upper = torch.linalg.lu(colours.mix(layer._matrix(torch.float64)))
+    permutation, lower, upper = torch.linalg.lu(
+        colours.mix(layer.forward_weights(torch.float64)[0])
+    )
     rows, columns = torch.tril_indices(len(lower), len(lower), -1)
     diagonal = upper.diagonal()
     log_diagonal = diagonal.abs().log().clamp(-0.99 * BOUND, 0.99 * BOUND)
