@@ -5,6 +5,7 @@ import torch
 
 from tests.test_flow import tiny
 from zoo.architectures import ARCHITECTURES, build
+from zoo.bijections import ConvolutionalCoupling
 from zoo.exactness import hard_images
 from zoo.training.ablation import VARIANTS
 from zoo.training.data import load_images
@@ -42,3 +43,18 @@ def test_a_trained_flow_is_exact_in_float32_and_its_samples_are_finite() -> None
         assert torch.equal(flow.decode(z), tested)
     with torch.no_grad():
         assert flow.finite(*flow.inverse(torch.randn(500, 64))).all()
+
+
+def test_taps_that_are_singular_in_float32_only_are_encoded_in_float64() -> None:
+    shape = {"steps": 1, "levels": 1, "size": [8, 8], "hidden_channels": 4}
+    taps = {"kernel": "taps", "kernel_length": 2, "gate": "none"}
+    flow = build(ARCHITECTURES["conf"].preset("compact_mnist", **shape, **taps)).eval()
+    coupling = next(m for m in flow.modules() if isinstance(m, ConvolutionalCoupling))
+    with torch.no_grad():
+        biases = coupling.net.kernels.bias.view(2, -1)
+        biases.zero_()
+        biases[:, 1] = 0.5 - 3e-8
+    images = torch.randint(0, 256, (2, 1, 8, 8), dtype=torch.uint8)
+    z = flow.encode(images)
+    assert z.dtype == torch.float64
+    assert torch.equal(flow.decode(z), images)

@@ -375,10 +375,31 @@ def test_bad_sizes_and_steps_say_what_is_right() -> None:
         flow.interpolate(noise(1), noise(2))
     with pytest.raises(ArgumentError, match="at least 2"):
         flow.interpolate(noise(1), noise(1), steps=1)
-    with pytest.raises(ArgumentError, match="n_samples must be at least 1"):
+    with pytest.raises(ArgumentError, match="n_samples must be an integer of at least 1"):
         flow.log_prob(noise(1), n_samples=0)
-    with pytest.raises(ArgumentError, match="n must be at least 1"):
+    with pytest.raises(ArgumentError, match="n must be an integer of at least 1"):
         flow.sample(0)
+    with pytest.raises(ArgumentError, match="n must be an integer"):
+        flow.sample(2.5)
+    with pytest.raises(ArgumentError, match="temperature must be 0 or more; got -1"):
+        flow.sample(1, temperature=-1)
+    with pytest.raises(ImageError, match=r"size must be \(H, W\)"):
+        flow.decode(flow.encode(noise(1)), 8)
+
+
+@pytest.mark.parametrize("wrong", [torch.zeros(1, 1, 4, 8), torch.full((1, 3, 4, 8), 1.0)])
+def test_noise_that_does_not_fit_says_what_is_right(wrong: Tensor) -> None:
+    with pytest.raises(ArgumentError, match=r"noise must be of the images' shape .* in \[0, 1\)"):
+        tiny().log_prob(noise(1), noise=wrong)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_flow_of_half_precision_encodes_in_a_type_that_decodes(dtype: torch.dtype) -> None:
+    flow, images = tiny().to(dtype), noise()
+    for exact in (True, False):
+        z = flow.encode(images, exact=exact)
+        assert z.dtype in (torch.float32, torch.float64)
+        assert torch.equal(flow.decode(z, (8, 12)), images)
 
 
 def test_nothing_that_is_not_finite_is_hidden() -> None:

@@ -57,6 +57,16 @@ def test_loading_leaves_other_threads_their_random_numbers(folder: Path, monkeyp
     assert torch.equal(torch.rand(3), expected)
 
 
+def test_weights_load_whatever_the_default_type_is(folder: Path) -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        flow = load(f"local-dir:{folder}")
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert flow.dtype == torch.float32
+    assert torch.equal(flow.decode(flow.encode(noise()), (8, 12)), noise())
+
+
 def test_a_loaded_flow_can_be_trained(folder: Path) -> None:
     flow = load(f"local-dir:{folder}").train()
     flow.bits_per_dim(noise()).mean().backward()

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from zoo import __version__
 from zoo.architectures import config_to_json
-from zoo.errors import ArgumentError, FlowzooError
+from zoo.errors import ArgumentError, DataError, FlowzooError
 from zoo.evaluation.commands import benchmark
 from zoo.evaluation.record import EVALUATION, read_evaluation, read_named_config
 from zoo.extras import require
@@ -40,6 +40,7 @@ app.add_typer(benchmark, name="benchmark")
 console = Console(markup=False, highlight=False)
 
 DEFAULT_MODEL = "finc_mnist"
+OWN_HELP = "A name of `flowzoo ls`, or local-dir:PATH."
 MODEL_HELP = "A name of `flowzoo ls`, hf-hub:OWNER/REPO@REVISION, or local-dir:PATH."
 
 ModelOption = Annotated[str, typer.Option("--model", "-m", help=MODEL_HELP)]
@@ -135,7 +136,11 @@ def encode(
     )
     sha256 = content_hash(flow.state_dict())
     LatentFile(source, sha256, [fitted for _, fitted in read], latents).save(output)
-    console.print(f"{len(read)} images encoded, each verified to come back exactly: {output}")
+    console.print(
+        f"{len(read)} images encoded, each verified to come back exactly as changed above: "
+        f"{output}",
+        soft_wrap=True,
+    )
 
 
 @app.command("encode-dataset")
@@ -144,7 +149,7 @@ def encode_dataset(
     data: Annotated[str, typer.Option(help="Name of the data set.")],
     data_dir: Annotated[Path, typer.Option(help="Folder of the data sets' raw files.")],
     output: Annotated[Path, typer.Option("--out", "-o", help="Folder for shards and index.")],
-    split: Annotated[str, typer.Option(help="test, or train (validation included).")] = "test",
+    split: Annotated[str, typer.Option(help="test, train, or val if there is one.")] = "test",
     shard_size: Annotated[int, typer.Option(help="Images per shard.", min=1)] = 1000,
     batch_size: Batch = 250,
     strategy: Annotated[str, typer.Option(help="Lightning's, such as ddp.")] = "auto",
@@ -153,8 +158,8 @@ def encode_dataset(
     num_nodes: Annotated[int, typer.Option(help="Nodes.", min=1)] = 1,
 ) -> None:
     """Encode a whole data set into shards of exact latents; a killed run is taken up again."""
-    if split not in ("train", "test"):
-        raise typer.BadParameter(f"--split is train or test; got {split}.")
+    if split not in ("train", "val", "test"):
+        raise typer.BadParameter(f"--split is train, val or test; got {split}.")
     index = require("zoo.training.encoding", "train").encode_dataset(
         name,
         data,
@@ -259,7 +264,7 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Default: eval.json beside the weights.")
     ] = None,
-    n_samples: Annotated[int, typer.Option(help="Draws of the weighted bound.", min=1)] = 8,
+    n_samples: Annotated[int, typer.Option(help="Draws of the weighted bound.", min=1)] = 4,
     batch_size: Batch = 250,
     seed: Annotated[
         int, typer.Option(help="Seed of dequantization and samples.", min=0, max=2**63 - 1)
@@ -276,7 +281,12 @@ def evaluate(
     shape = {"size": flow.config.size, "channels": flow.config.channels}  # of a folder's images
     images = data.load_images(dataset, data_dir, "test", **shape)
     images = spread_levels(images, config.get("grey_levels"))
-    others = {other: data.load_images(other, data_dir, "test") for other in OTHERS.get(dataset, ())}
+    others = {}
+    for other in OTHERS.get(dataset, ()):
+        try:
+            others[other] = data.load_images(other, data_dir, "test")
+        except DataError as error:
+            console.print(f"not compared with {other}: {error}", soft_wrap=True)
     compared = compared_sets(images, others)
     totals = {
         "histogram": sum(map(len, compared.values())),
@@ -309,7 +319,7 @@ def evaluate(
 def card(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help=f"{MODEL_HELP} Default: all with weights."),
+        typer.Argument(metavar="[NAME]...", help=f"{OWN_HELP} Default: all with weights."),
     ] = None,
     license: Annotated[
         str | None, typer.Option(help="Of your weights, such as apache-2.0; kept in config.json.")
@@ -364,7 +374,7 @@ def train(context: typer.Context) -> None:
     },
 )
 def train_tabular(context: typer.Context) -> None:
-    """Train and test a flow of vectors: --config recipes/tabular/patches.yaml (--help for more)."""
+    """Train and test a flow of vectors: --config recipes/tabular/conf_patches.yaml."""
     require("zoo.training.cli", "train").train_tabular(context.args)
 
 
@@ -380,13 +390,20 @@ def export(
     data_dir: Annotated[
         Path | None, typer.Option(help="Raw files, for golden images of the data set.")
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Parent folder.")] = Path(
-        "model_cards"
-    ),
+    dataset_title: Annotated[
+        str | None, typer.Option(help="What the card calls the data set, such as your folder.")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Parent folder.")] = Path("models"),
 ) -> None:
     """Write a checkpoint's flow as a model folder: weights, config, golden tensors, recipe."""
-    options = {"name": name, "recipe": recipe, "data_dir": data_dir}
-    folder = require("zoo.training.export", "train").export(checkpoint, output, **options)
+    folder = require("zoo.training.export", "train").export(
+        checkpoint,
+        output,
+        name=name,
+        recipe=recipe,
+        data_dir=data_dir,
+        dataset_title=dataset_title,
+    )
     measure = f"flowzoo evaluate local-dir:{folder} --data-dir DATA"
     console.print(f"{folder}/ written. Measure it: {measure}", soft_wrap=True)
 
@@ -480,7 +497,10 @@ def _fit(resize: bool, pad: bool, original_size: bool) -> Fit:
 def _own_folder(name: str) -> Path:
     """Folder of a model, to write into."""
     if name.startswith(HUB):
-        raise ArgumentError(f"the files of {name} are a cache. Fetch your own: hf download.")
+        raise ArgumentError(
+            f"the files of {name} are a cache. Fetch your own, hf download OWNER/REPO --local-dir "
+            "DIR, and name them local-dir:DIR; or write elsewhere, evaluate --output FILE."
+        )
     return folder_of(name)
 
 

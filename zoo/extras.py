@@ -17,5 +17,5 @@ def require(module: str, extra: str) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         raise ConfigError(
-            f'this command needs {error.name}: pip install "flowzoo[{extra}]".'
+            f'this command needs {error.name}: pip install ".[{extra}]" in a clone of flowzoo.'
         ) from error

@@ -2,7 +2,9 @@
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from numbers import Integral
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -37,9 +39,11 @@ class Flow(nn.Module):
 
     Attributes:
         origin: Name and sha256 of the weights it was loaded with; None for random ones.
+        about: What else the config.json that it was loaded with says, such as data set and licence.
     """
 
     origin: dict[str, str] | None = None
+    about: Mapping[str, Any] = MappingProxyType({})
     blocks: Sequence[Chain]
 
     def __init__(self, config: "FlowConfig", levels: Sequence[Chain]) -> None:
@@ -105,7 +109,9 @@ class Flow(nn.Module):
             NotInvertibleError: If float64 is not enough either; names the images and the layer.
         """
         self._check(images)
-        return exactness.encode(self, images) if exact else self.encode_centres(images)
+        if exact:
+            return exactness.encode(self, images)
+        return self.at(torch.promote_types(self.dtype, torch.float32)).encode_centres(images)
 
     @torch.no_grad()
     def decode(self, z: Tensor, size: Size | None = None) -> Tensor:
@@ -115,7 +121,9 @@ class Flow(nn.Module):
 
         Args:
             z: From `encode`, or any float32 or float64 latents.
-            size: (H, W); needed for latents of another size than the training images.
+            size: (H, W); needed for latents of another size than the training images. It is not
+                in the latents: those of another shape with as many pixels would decode to a
+                wrong image without it.
 
         Raises:
             LatentError: For a wrong dtype, shape or length, and for NaN or infinity.
@@ -158,11 +166,13 @@ class Flow(nn.Module):
         Source: Theis et al., 2016, section 3.1; Burda et al., 2016, for the weighted bound.
 
         Raises:
+            ArgumentError: If n_samples is not a positive integer, or noise does not fit.
             ImageError: For anything but uint8 images of a fitting shape.
             NonFiniteError: If a likelihood is NaN or infinite; names the images.
         """
         self._check(images)
         _at_least("n_samples", n_samples, 1)
+        self._check_noise(noise, images)
         draws = [self._log_prob_of_draw(images, noise, generator) for _ in range(n_samples)]
         log_prob = torch.stack(draws).logsumexp(0) - math.log(n_samples)
         finite = log_prob.detach().isfinite()
@@ -208,10 +218,14 @@ class Flow(nn.Module):
         """Draw n images, uint8 (n, C, H, W), from latents of standard deviation `temperature`.
 
         Raises:
+            ArgumentError: If n or the temperature is out of range.
+            ImageError: If the size is not (H, W) divisible by 2^levels.
             NonFiniteError: If a sample is NaN or infinite, rather than hiding it.
         """
         _at_least("n", n, 1)
-        height, width = self._check_size(size or self.config.size)
+        if not 0 <= temperature < math.inf:
+            raise ArgumentError(f"temperature must be 0 or more; got {temperature}.")
+        height, width = self._check_size(size)
         shape = (n, self.config.channels * height * width)
         z = torch.randn(shape, generator=generator, dtype=self.dtype, device=self.device)
         return self._to_images(*self.inverse(z * temperature, (height, width)))
@@ -253,7 +267,7 @@ class Flow(nn.Module):
 
     def level_shapes(self, size: Size | None = None) -> list[tuple[int, int, int]]:
         """(C_l, H_l, W_l) of each part of the latents, for images of (H, W) = size."""
-        height, width = self._check_size(size or self.config.size)
+        height, width = self._check_size(size)
         channels, shapes = self.config.channels, []
         for _ in range(len(self.blocks) - 1):
             channels, height, width = 2 * channels, height // 2, width // 2
@@ -285,10 +299,15 @@ class Flow(nn.Module):
     ) -> str:
         """Publish this flow on the Hugging Face Hub, with its card and with what it comes from.
 
+        Evaluation, recipe and figures, which only a folder has, are removed from a repository that
+        has some: `flowzoo push` publishes a folder. What config.json said when the weights were
+        loaded is kept while they are the same.
+
         Args:
             repo_id: "OWNER/REPO"; created if missing.
             dataset: What it was trained on, for the card.
-            license: Of the weights, such as "apache-2.0", for the card; by default none.
+            license: Of the weights, such as "apache-2.0", for the card; by default the one that
+                they were loaded with, or none.
             **options: private, tag, revision and token, as for `zoo.publish.push`.
 
         Returns:
@@ -299,9 +318,9 @@ class Flow(nn.Module):
             HubError: If the Hub refuses, or cannot be reached.
             NotInvertibleError: If its round trip is not exact; nothing is uploaded then.
         """
-        from zoo.publish import push_flow
+        from zoo.extras import require
 
-        return push_flow(self, repo_id, dataset, license, **options)
+        return require("zoo.publish", "train").push_flow(self, repo_id, dataset, license, **options)
 
     def certify(self, images: Tensor | None = None) -> exactness.Certificate:
         """How stable the inverse of every linear layer is, and the measured round trip.
@@ -358,10 +377,21 @@ class Flow(nn.Module):
     def _check(self, images: Tensor) -> None:
         check_images(images, self.config.channels, self.divisor)
 
-    def _check_size(self, size: Size) -> Size:
-        if len(size) != 2 or any(side < 1 or side % self.divisor for side in size):
+    def _check_size(self, size: Size | None) -> Size:
+        """The size, or that of the training images for None."""
+        sides = self.config.size if size is None else size
+        if not _is_pair(sides) or any(side < 1 or side % self.divisor for side in sides):
             raise ImageError(f"size must be (H, W) divisible by {self.divisor}; got {size}.")
-        return size
+        return sides
+
+    def _check_noise(self, noise: Tensor | None, images: Tensor) -> None:
+        if noise is None:
+            return
+        if noise.shape != images.shape or not ((noise >= 0) & (noise < 1)).all():
+            raise ArgumentError(
+                f"noise must be of the images' shape {tuple(images.shape)} and in [0, 1); got "
+                f"{tuple(noise.shape)} from {noise.min():g} to {noise.max():g}."
+            )
 
     def _to_images(self, x: Tensor, log_det: Tensor) -> Tensor:
         finite = self.finite(x, log_det)
@@ -374,8 +404,16 @@ class Flow(nn.Module):
 
 
 def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise ArgumentError(f"{name} must be at least {least}; got {value}.")
+    if not isinstance(value, Integral) or value < least:
+        raise ArgumentError(f"{name} must be an integer of at least {least}; got {value}.")
+
+
+def _is_pair(size: object) -> bool:
+    return (
+        isinstance(size, Sequence)
+        and len(size) == 2
+        and all(isinstance(side, Integral) for side in size)
+    )
 
 
 def _great_circle(a: Tensor, b: Tensor, steps: int) -> Tensor:

@@ -16,7 +16,7 @@ from zoo.errors import ArgumentError
 from zoo.evaluation.record import EVALUATION, read_evaluation
 from zoo.flow import Flow
 from zoo.golden import GOLDEN, make_golden
-from zoo.hub import Repository
+from zoo.hub import HUB, Repository
 from zoo.registry import folder_of, list_models
 from zoo.upload import upload
 from zoo.weights import CONFIG, WEIGHTS, content_hash, read_config, save_folder
@@ -64,10 +64,12 @@ def push_flow(
 ) -> str:
     """Publish a flow in memory, named as its repository; see `Flow.push_to_hub`."""
     about: dict[str, Any] = {"name": Path(repo_id).name, "dataset": dataset}
+    if flow.origin and flow.origin["sha256"] == content_hash(flow.state_dict()):
+        about = {**flow.about, **about}
+    elif flow.origin:
+        about["parent"] = flow.origin
     if license is not None:
         about["license"] = check_licence(license)
-    if flow.origin and flow.origin["sha256"] != content_hash(flow.state_dict()):
-        about["parent"] = flow.origin
     with tempfile.TemporaryDirectory() as folder:
         save_folder(flow, Path(folder), about)
         make_golden(flow).save(Path(folder))
@@ -147,6 +149,7 @@ def _index_row(pinned: str, folder: Path) -> str:
 
 def _upload(subject: Subject, repo_id: str, **options: Any) -> str:
     """Upload a model's files, and a card that names the repository."""
+    repo_id = repo_id.removeprefix(HUB)
     there = {name: subject.folder / name for name in FILES if (subject.folder / name).is_file()}
     card = render(dataclasses.replace(subject, repo_id=repo_id)).encode()
     return upload({**there, CARD: card}, FILES, repo_id, **options)

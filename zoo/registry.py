@@ -124,11 +124,13 @@ def load(
 
     Raises:
         UnknownModelError: For a name that is not registered, or a path without a scheme.
-        ArgumentError: For a folder or a repository with pretrained=False.
+        ArgumentError: For a folder or a repository with pretrained=False, or no string.
         WeightsError: If no weights are published, or they are missing, damaged or tampered with.
         HubError: If the Hub does not have the files, refuses them, or cannot be reached.
         ConfigError: If config.json describes no flow of this version, or an absurdly large one.
     """
+    if not isinstance(source, str):
+        raise ArgumentError(f'a source is a string; for a folder write "{LOCAL}{source}".')
     if not pretrained and source.startswith((LOCAL, hub.HUB)):
         raise ArgumentError(f"{source} holds weights; pretrained=False goes with names only.")
     if source.startswith(LOCAL):

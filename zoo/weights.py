@@ -20,6 +20,8 @@ from zoo.flow import Flow
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
+# Entries of config.json that say what the flow is; the others are about it.
+OF_THE_FLOW = ("schema_version", "architecture", "flow", "sha256")
 
 
 def content_hash(tensors: Mapping[str, Tensor]) -> str:
@@ -74,10 +76,11 @@ def load_folder(folder: Path, *, sha256: str | None = None, name: str | None = N
     _check_size(tensors, config, folder / WEIGHTS)
     # Not on the meta device: its first use imports for seconds, a compact flow takes 0.1 s.
     with _Blank():
-        flow = build(config)
+        flow = build(config).float()  # whatever torch's default type is now
     _check_tensors(tensors, flow.state_dict(), folder / WEIGHTS)
     flow.load_state_dict(tensors)
     flow.origin = {"name": name or str(document.get("name", folder.name)), "sha256": found}
+    flow.about = {key: value for key, value in document.items() if key not in OF_THE_FLOW}
     return flow.eval()
 
 

@@ -65,6 +65,19 @@ def saved_elements(chain: Chain, mode: str) -> int:
     return total
 
 
+@pytest.mark.parametrize("mode", ["checkpoint", "invert"])
+def test_a_bijection_that_occurs_twice_gets_both_gradients(mode: str) -> None:
+    torch.manual_seed(0)
+    twice, x = Conv1x1(4).double(), torch.randn(2, 4, 5, 6, dtype=torch.float64)
+    chain = Chain([twice, PaddedConv2d(4).double(), twice]).train()
+    gradients = []
+    for chain.activations in ("store", mode):
+        y, log_det = chain(x)
+        loss = y.square().sum() + log_det.sum()
+        gradients.append(torch.autograd.grad(loss, list(twice.parameters())))
+    assert_close(*gradients)
+
+
 def test_memory_of_an_inverted_chain_does_not_grow_with_depth() -> None:
     def chain(depth: int) -> Chain:
         steps = [(ActNorm(16), PaddedConv2d(16), AffineCoupling(16, 32)) for _ in range(depth)]

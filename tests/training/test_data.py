@@ -116,7 +116,7 @@ def test_batches_are_gathered_from_one_tensor_which_is_not_copied() -> None:
 
 @pytest.mark.parametrize("count", [0, 1500, -1])
 def test_a_validation_split_of_nothing_or_everything_is_refused(count: int) -> None:
-    with pytest.raises(DataError, match="val_images must be between 1 and 1499"):
+    with pytest.raises(DataError, match="Set data.val_images between 1 and 1499"):
         ImageData("digits", val_images=count).setup("fit")
 
 

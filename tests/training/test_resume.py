@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.training.runs import run
+from tests.training.runs import OVERRIDES, run
 from zoo.errors import ConfigError
 from zoo.training.data import Images
 from zoo.training.noise import dequantization_noise
@@ -106,6 +106,15 @@ def test_a_run_that_is_over_can_go_on(tmp_path: Path) -> None:
     first = run(tmp_path / "first", **changes(13))
     again = run(tmp_path / "again", "--ckpt_path", str(first), **changes(30))
     assert_equal_bits(states(again), states(end))
+
+
+def test_another_flow_of_the_same_shapes_is_not_resumed(tmp_path: Path) -> None:
+    last = run(tmp_path / "a", trainer={"max_steps": 4})
+    overrides = {**OVERRIDES, "preprocessing": "center", "gain_max": 0.9}
+    message = "flow.gain_max is None there and 0.9 here; flow.preprocessing is 'logit' there"
+    with pytest.raises(ConfigError) as error:
+        run(tmp_path / "b", "--ckpt_path", str(last), model={"overrides": overrides})
+    assert all(part in str(error.value) for part in message.split("; "))
 
 
 def test_the_seed_of_a_run_is_kept_when_it_is_resumed(tmp_path: Path) -> None:

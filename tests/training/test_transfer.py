@@ -92,6 +92,17 @@ def test_colours_and_back_is_the_same_flow(architecture: str) -> None:
     assert_close(back.encode_centres(x), grey.encode_centres(x), atol=2e-4, rtol=2e-4)
 
 
+@pytest.mark.parametrize("architecture", ["cinc", "finc"])
+def test_colours_of_kernels_of_one_tap(architecture: str) -> None:
+    grey = flow(architecture, kernel_size=1)
+    coloured = flow(architecture, kernel_size=1, **COLOURS)
+    transfer(grey, coloured, MAP)
+    x = images()
+    before = grey.levels(grey.encode_centres(x))
+    after = coloured.levels(coloured.encode_centres(x.repeat(1, 3, 1, 1)))
+    assert_close([part[:, ::3] for part in after], before, atol=2e-4, rtol=2e-4)
+
+
 def test_colours_stay_neighbours_in_the_squeeze() -> None:
     x = torch.arange(2 * 3 * 4 * 4.0).view(1, 6, 4, 4)  # two channels of three colours
     y, _ = Squeeze(3)(x)
@@ -182,6 +193,11 @@ def test_frozen_levels_do_not_move_by_a_bit_and_the_others_do(parent: Flow, tmp_
     for part in ("state_dict", "current_model_state"):
         assert_close(resumed[part], saved[part], rtol=0, atol=0)
     assert resumed["transfer"] == saved["transfer"]
+
+
+def test_frozen_levels_under_ddp(parent: Flow, tmp_path: Path) -> None:
+    trainer = {"max_steps": 2, "val_check_interval": 2, "strategy": "ddp", "devices": 1}
+    run(tmp_path, trainer=trainer, finetune={"freeze": [0]})
 
 
 def test_a_grey_flow_goes_on_with_colours(parent: Flow, tmp_path: Path) -> None:

@@ -125,8 +125,8 @@ class PaddedConvConfig(FlowConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         gain = self.gain_max
-        if gain is not None and (type(gain) is not float or not 0 < gain < math.inf):
-            raise ConfigError(f"gain_max must be a positive float or null; got {gain!r}.")
+        if gain is not None and (type(gain) not in (int, float) or not 0 < gain < math.inf):
+            raise ConfigError(f"gain_max must be a positive number or null; got {gain!r}.")
         if not isinstance(self.invert, bool):
             raise ConfigError(f"invert must be true or false; got {self.invert!r}.")
 

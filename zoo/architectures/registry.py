@@ -84,7 +84,7 @@ def config_from_json(document: Mapping[str, Any]) -> FlowConfig:
     if not isinstance(version, int) or version > SCHEMA_VERSION:
         raise ConfigError(
             f"config schema_version is {version!r}, this flowzoo reads up to {SCHEMA_VERSION}. "
-            "Upgrade with: pip install -U flowzoo."
+            "Update the clone of flowzoo, and pip install it again."
         )
     if not isinstance(document.get("flow"), dict):
         raise ConfigError("the config has no 'flow' section; it is not a flowzoo model's.")

@@ -1,37 +1,71 @@
 """Values that depend on weights only, computed once per version of the weights."""
 
+import itertools
 import threading
+import weakref
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from zoo.bijections.base import Bijection
 
 T = TypeVar("T")
 
 
-def _version(tensor: Tensor) -> tuple[int, int]:
-    # Inference tensors keep no version counter, and nothing may change them in place.
-    return tensor.data_ptr(), -1 if tensor.is_inference() else tensor._version
+# Fused optimisers change weights without counting it.
+_optimizer_steps = itertools.count()
+_last_step = next(_optimizer_steps)
+
+
+def _count_step(*_: object) -> None:
+    global _last_step
+    _last_step = next(_optimizer_steps)
+
+
+register_optimizer_step_post_hook(_count_step)
+
+
+class _Version:
+    """A weight at one of its versions."""
+
+    def __init__(self, weight: Tensor) -> None:
+        self.weight = weakref.ref(weight)  # another one may come to lie at its address
+        self.state = self._state(weight)
+
+    @staticmethod
+    def _state(weight: Tensor) -> tuple[int, int, int]:
+        # Inference tensors keep no version counter, and nothing may change them in place.
+        count = -1 if weight.is_inference() else weight._version
+        return weight.data_ptr(), count, _last_step
+
+    def is_of(self, weight: Tensor) -> bool:
+        return self.weight() is weight and self.state == self._state(weight)
 
 
 def in_graph() -> bool:
-    """Whether what is computed now becomes part of a graph, of autograd or of a compiler."""
-    return torch.is_grad_enabled() or torch.compiler.is_compiling()
+    """Whether this becomes part of a graph: of autograd, a compiler or a transform."""
+    return (
+        torch.is_grad_enabled()
+        or torch.compiler.is_compiling()
+        or torch._C._functorch.maybe_current_level() is not None
+        or forward_ad._current_level >= 0
+    )
 
 
 class WeightCache(nn.Module):
     """Remembers the values computed from a set of weights until one of the weights changes.
 
-    Nothing is remembered in training, nor where the value becomes part of a graph, that of
-    autograd or of a compiler.
+    Nothing is remembered in training, nor where the value becomes part of a graph: that of
+    autograd, a compiler or a transform of `torch.func`.
 
-    State dicts, pickles and deep copies do not carry the values. In-place updates,
-    `load_state_dict` and moves of device or dtype are noticed by the version counter and address
-    of each weight; writes through `.data` are not, so a change between training and evaluation
-    mode, which reaches every submodule and hence this one, forgets everything too.
+    State dicts, pickles and deep copies do not carry the values. In-place updates, steps of any
+    optimiser of torch, `load_state_dict` and moves of device or dtype are noticed by the version
+    counter and address of each weight; writes through `.data` are not, so a change between training
+    and evaluation mode, which reaches every submodule and hence this one, forgets everything too.
 
     Args:
         max_entries: Number of values kept (one per key, e.g. per map size), oldest dropped first.
@@ -40,7 +74,7 @@ class WeightCache(nn.Module):
     def __init__(self, max_entries: int = 4) -> None:
         super().__init__()
         self.max_entries = max_entries
-        self._versions: tuple[object, ...] = ()
+        self._versions: list[_Version] = []
         self._values: dict[Hashable, Any] = {}
         self._lock = threading.Lock()
 
@@ -49,9 +83,7 @@ class WeightCache(nn.Module):
         if self.training or in_graph():
             return compute()
         with self._lock:
-            versions = tuple(map(_version, weights))
-            if versions != self._versions:
-                self._versions, self._values = versions, {}
+            self._forget_unless_of(list(weights))
             if key not in self._values:
                 while len(self._values) >= self.max_entries:
                     del self._values[next(iter(self._values))]
@@ -59,9 +91,15 @@ class WeightCache(nn.Module):
             value: T = self._values[key]
             return value
 
+    def _forget_unless_of(self, weights: list[Tensor]) -> None:
+        known = self._versions
+        same = len(known) == len(weights) and all(map(_Version.is_of, known, weights))
+        if not same:
+            self._versions, self._values = list(map(_Version, weights)), {}
+
     def train(self, mode: bool = True) -> "WeightCache":
         with self._lock:
-            self._versions, self._values = (), {}
+            self._versions, self._values = [], {}
         return super().train(mode)
 
     def __reduce__(self) -> tuple[type["WeightCache"], tuple[int], dict[str, bool]]:

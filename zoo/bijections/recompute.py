@@ -38,7 +38,8 @@ def invert(bijections: Sequence["Bijection"], x: Tensor) -> Mapped:
 
     Source: Gomez et al., The reversible residual network, 2017, section 3.2.
     """
-    parameters = [p for bijection in bijections for p in bijection.parameters()]
+    # A bijection that occurs twice has its parameters once.
+    parameters = dict.fromkeys(p for bijection in bijections for p in bijection.parameters())
     y, log_det = _Invert.apply(bijections, x, *parameters)
     return y, log_det
 
@@ -69,7 +70,7 @@ class _Invert(Function):
     @once_differentiable
     def backward(ctx: Any, grad_y: Tensor, grad_log_det: Tensor) -> tuple[Tensor | None, ...]:
         (y,) = ctx.saved_tensors
-        gradients: dict[Tensor, Tensor | None] = {}
+        gradients: dict[Tensor, Tensor] = {}
         for bijection in reversed(ctx.bijections):
             y, grad_y = _step_back(bijection, y, grad_y, grad_log_det, gradients)
         return None, grad_y, *map(gradients.get, ctx.parameters)
@@ -80,7 +81,7 @@ def _step_back(
     y: Tensor,
     grad_y: Tensor,
     grad_log_det: Tensor,
-    gradients: dict[Tensor, Tensor | None],
+    gradients: dict[Tensor, Tensor],
 ) -> tuple[Tensor, Tensor]:
     """The input of a bijection and the loss's gradient there; adds those of its parameters."""
     with torch.no_grad():
@@ -100,7 +101,10 @@ def _step_back(
         [gradient for _, gradient in pairs],
         allow_unused=True,
     )
-    gradients.update(zip(parameters, own, strict=True))
+    for parameter, gradient in zip(parameters, own, strict=True):
+        if gradient is not None:
+            before = gradients.get(parameter)
+            gradients[parameter] = gradient if before is None else before + gradient
     return x.detach(), grad_x
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
 def lower_triangular(below: Tensor, diagonal: Tensor) -> Tensor:
@@ -25,7 +25,7 @@ def lower_triangular(below: Tensor, diagonal: Tensor) -> Tensor:
     return matrix
 
 
-class Arrangement(nn.Module):
+class Arrangement:
     """A tensor made of zeros and of the entries of others, by one gather instead of many copies.
 
     In training, weights are put together and gradients are taken apart in every step.
@@ -35,16 +35,20 @@ class Arrangement(nn.Module):
         shapes: Of the tensors.
     """
 
-    places: Tensor
-
     def __init__(self, arrange: Callable[..., Tensor], *shapes: Sequence[int]) -> None:
-        super().__init__()
-        ends = accumulate(map(math.prod, shapes), initial=1)  # place 0 is that of a zero
-        parts = [torch.arange(*span, dtype=torch.int32) for span in pairwise(ends)]
-        places = arrange(*(part.view(*shape) for part, shape in zip(parts, shapes, strict=True)))
-        self.register_buffer("places", places, persistent=False)
+        with torch.device("cpu"):  # not a buffer: a flow may be made without memory and filled
+            ends = accumulate(map(math.prod, shapes), initial=1)  # place 0 is that of a zero
+            parts = [torch.arange(*span, dtype=torch.int32) for span in pairwise(ends)]
+            places = arrange(*(p.view(*shape) for p, shape in zip(parts, shapes, strict=True)))
+        self._places = {places.device: places}
 
     def make(self, *parts: Tensor) -> Tensor:
         """What `arrange` makes of these tensors, contiguous."""
         numbers = torch.cat([parts[0].new_zeros(1), *(part.flatten() for part in parts)])
-        return numbers.index_select(0, self.places.flatten()).view(self.places.shape)
+        places = self._on(numbers.device)
+        return numbers.index_select(0, places.flatten()).view(places.shape)
+
+    def _on(self, device: torch.device) -> Tensor:
+        if device not in self._places:
+            self._places[device] = next(iter(self._places.values())).to(device)
+        return self._places[device]

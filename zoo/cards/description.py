@@ -2,7 +2,7 @@
 
 import math
 
-from zoo.cards.facts import GITHUB, PAPERS, dataset_of
+from zoo.cards.facts import GITHUB, PAPERS
 from zoo.cards.figure_files import show
 from zoo.cards.levels import levels_of
 from zoo.cards.markdown import fenced, join, table, times
@@ -16,7 +16,7 @@ def summary(subject: Subject) -> str:
     shape = (flow.config.channels, *flow.config.size)
     return join(
         f"# {subject.name}",
-        f"[{paper.title}]({paper.url}), trained on {dataset_of(subject.dataset).title}: a "
+        f"[{paper.title}]({paper.url}), trained on {subject.data.title}: a "
         f"normalizing flow that turns an image of {times(shape)} into {math.prod(shape)} numbers, "
         "standard normal under the model, and these into the same image, bit for bit.",
         f"Weights sha256 (over names, dtypes, shapes and bytes): `{subject.sha256}`",

@@ -2,7 +2,6 @@
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from zoo.cards.facts import dataset_of
 from zoo.cards.licences import licence_of
 from zoo.cards.subject import Subject
 
@@ -16,7 +15,7 @@ METRICS = {
 
 def front_matter(subject: Subject) -> str:
     """The YAML block at the top of a card."""
-    hub = dataset_of(subject.dataset).hub
+    hub = subject.data.hub
     data = ModelCardData(
         license=licence_of(subject),
         library_name="flowzoo",
@@ -33,11 +32,11 @@ def _results(subject: Subject) -> list[EvalResult]:
     """One result for each metric, with the very number of eval.json."""
     if subject.evaluation is None:
         return []
-    dataset = dataset_of(subject.evaluation["dataset"])
+    dataset = subject.data
     return [
         EvalResult(
             task_type=TASK,
-            dataset_type=dataset.hub or subject.evaluation["dataset"],
+            dataset_type=dataset.hub or subject.dataset,
             dataset_name=dataset.title,
             dataset_split=subject.evaluation["split"],
             metric_type=metric,

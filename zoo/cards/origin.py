@@ -1,6 +1,6 @@
 """Where a model comes from and whom to cite."""
 
-from zoo.cards.facts import PAPERS, dataset_of
+from zoo.cards.facts import PAPERS
 from zoo.cards.licences import licence_of
 from zoo.cards.markdown import details, fenced, join
 from zoo.cards.subject import RECIPE, Subject
@@ -48,7 +48,7 @@ def notes(subject: Subject) -> str:
 
 def files(subject: Subject) -> str:
     """What the folder holds, and whose the images in it are."""
-    dataset = dataset_of(subject.dataset)
+    dataset = subject.data
     natural = f", and test images of {dataset.title} ({dataset.licence})"
     return join(
         "## Files",

@@ -12,10 +12,12 @@ def results(subject: Subject) -> str:
     """Likelihood, exactness and limits, once they are measured."""
     if (measured := subject.evaluation) is None:
         return "## Evaluation\n\nNot evaluated yet."
-    return join(_evaluation(measured), _exactness(subject, measured), _limits(subject, measured))
+    return join(
+        _evaluation(subject, measured), _exactness(subject, measured), _limits(subject, measured)
+    )
 
 
-def _evaluation(measured: dict[str, Any]) -> str:
+def _evaluation(subject: Subject, measured: dict[str, Any]) -> str:
     """The protocol and the table of results."""
     protocol, versions = measured["protocol"], measured["versions"]
     milliseconds = measured["milliseconds_per_image"]
@@ -31,7 +33,7 @@ def _evaluation(measured: dict[str, Any]) -> str:
     }
     return join(
         "## Evaluation",
-        f"On the {measured['split']} split of {dataset_of(measured['dataset']).title}, "
+        f"On the {measured['split']} split of {subject.data.title}, "
         f"{protocol['images']:,} images in batches of {protocol['batch_size']}: "
         f"{protocol['dequantization']} dequantization, seed {protocol['seed']}, ± standard error; "
         f"torch {versions['torch']} on a {versions['device']}, threads: {versions['threads']}. "

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from zoo.cards.facts import Dataset, dataset_of
 from zoo.errors import WeightsError
 from zoo.evaluation.record import EVALUATION, read_evaluation, read_named_config
 from zoo.flow import Flow
@@ -73,6 +74,12 @@ class Subject:
     def dataset(self) -> str:
         """Name of the data set it was trained on."""
         return str(self.config["dataset"])
+
+    @property
+    def data(self) -> Dataset:
+        """What is known of that data set; its title may be the one chosen at export."""
+        known = dataset_of(self.dataset)
+        return replace(known, title=self.config.get("dataset_title") or known.title)
 
     @property
     def sha256(self) -> str:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from zoo.architectures import ARCHITECTURES, build
+from zoo.architectures import ARCHITECTURES, build, find_architecture
 from zoo.bijections import (
     AdditiveCoupling,
     AffineCoupling,
@@ -74,6 +74,7 @@ def measure(preset: str, batch: int, repeats: int) -> list[Row]:
         batch: Images at a time.
         repeats: How often each is timed.
     """
+    find_architecture("glow").preset(preset)  # the one that the others are compared with
     names = [name for name, entry in ARCHITECTURES.items() if preset in entry.presets]
     flows = {name: _flow(name, preset) for name in names}
     config = flows["glow"].config

@@ -133,20 +133,22 @@ def _options(arguments: list[str]) -> list[str]:
 
 def train(arguments: list[str]) -> None:
     """Train as the arguments say: the options of LightningCLI's `fit`, and --init_from."""
-    _fit(FlowCLI, FlowModule, ImageData, arguments)
+    _fit("train", FlowCLI, FlowModule, ImageData, arguments)
 
 
 def train_tabular(arguments: list[str]) -> None:
     """Train a flow of vectors, then measure its best checkpoint on the test rows."""
-    _fit(TabularCLI, TabularModule, TabularData, arguments)
+    _fit("train-tabular", TabularCLI, TabularModule, TabularData, arguments)
 
 
 def _fit(
+    command: str,
     cli: type[LightningCLI],
     module: type[L.LightningModule],
     data: type[L.LightningDataModule],
     arguments: list[str],
 ) -> None:
+    options = {"exit_on_error": False, "usage": f"flowzoo {command} [options]"}
     with warnings.catch_warnings():
         # Lightning advises against `args` beside a command line; here it is the command line.
         warnings.filterwarnings("ignore", "LightningCLI's args parameter")
@@ -156,9 +158,10 @@ def _fit(
                 data,
                 args=["fit", *arguments],
                 save_config_kwargs={"overwrite": True},
-                parser_kwargs={"exit_on_error": False, "fit": {"exit_on_error": False}},
+                parser_kwargs={"exit_on_error": False, "fit": options},
             )
         except argparse.ArgumentError as error:
-            raise ArgumentError(f"{error} --help lists the options.") from error
+            text = str(error).replace("fit.", "").rstrip(".")
+            raise ArgumentError(f"{text}. --help lists the options.") from error
         except MisconfigurationException as error:
             raise ConfigError(str(error)) from error

@@ -190,7 +190,8 @@ def encode_dataset(
         dataset: Name of the data set, as for `load_images`.
         directory: Folder of its raw files.
         output: Folder for the shards; all nodes must see the same.
-        split: "train" (all of it, validation included) or "test".
+        split: "train" (with what ImageData splits off for validation), "test", or "val" if the data
+            set has a validation split of its own.
         shard_size: Images per shard, whose latents are in memory until it is written.
         batch_size: Images that the flow takes at a time.
         **options: strategy, accelerator, devices, num_nodes and others of Lightning's Trainer.

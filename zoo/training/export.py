@@ -44,6 +44,7 @@ def export(
     name: str | None = None,
     recipe: Path | None = None,
     data_dir: Path | None = None,
+    dataset_title: str | None = None,
 ) -> Path:
     """Write config.json, model.safetensors, golden.safetensors and recipe.yaml.
 
@@ -56,6 +57,7 @@ def export(
         recipe: What it was trained from, if it is not the recipe kept in the checkpoint.
         data_dir: Raw files; the golden tensors then hold test images of the data set, if its
             licence lets them be passed on.
+        dataset_title: What the card calls the data set, such as one's own folder of images.
 
     Returns:
         The model's folder.
@@ -69,6 +71,8 @@ def export(
     if data_dir is not None and dataset_of(dataset).licence:
         natural = spread_levels(load_images(dataset, data_dir, "test")[:GOLDEN_IMAGES], levels)
     about = {"name": name, "dataset": dataset, "step": saved["global_step"]}
+    if dataset_title:
+        about["dataset_title"] = dataset_title
     if saved.get("parent"):
         about["parent"] = saved["parent"]
     if levels is not None:

@@ -1,5 +1,6 @@
 """A flow in training: loss, optimiser, schedule and guards."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from functools import partial
@@ -12,13 +13,14 @@ from torch import Tensor, nn
 from torch.optim import Adam, Adamax, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from zoo.architectures import build, config_to_json, find_architecture
+from zoo.architectures import build, config_from_json, config_to_json, find_architecture
 from zoo.errors import ConfigError, NonFiniteError
 from zoo.files import remove_abandoned
 from zoo.flow import Flow
 from zoo.images import spread_levels
 from zoo.training.checkpoints import AtomicCheckpointIO, checkpoint_folder, last_checkpoint
 from zoo.training.culprit import first_in_backward, first_in_forward
+from zoo.training.data.module import ImageData
 from zoo.training.metrics import BitsPerDim
 from zoo.training.noise import dequantization_noise
 from zoo.training.progress import count_next_epoch
@@ -174,6 +176,24 @@ class FlowModule(DensityModule):
         self.finetune, self.transfer = FineTune(), Report()
         self.val_bits_per_dim = BitsPerDim()
 
+    def setup(self, stage: str) -> None:
+        super().setup(stage)
+        freeze(self.flow, self.finetune)  # before ddp looks which parameters get gradients
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if isinstance(data, ImageData):
+            self._check_shape(data.train.images if stage == "fit" else data.test.images)
+
+    def _check_shape(self, images: Tensor) -> None:
+        config = self.flow.config
+        found, wanted = tuple(images.shape[1:]), (config.channels, *config.size)
+        if found != wanted:
+            grey = str(config.channels == 1).lower()
+            raise ConfigError(
+                f"the images of the data set are (C, H, W) = {found}, the flow's configuration "
+                f"says {wanted}. Set channels and size in model.overrides; or, for a folder, "
+                f"data.size to {list(config.size)} and data.grey to {grey}."
+            )
+
     def start_from(self, source: Flow) -> None:
         """Take the weights of another flow, as `finetune` says."""
         self.transfer = transfer(source, self.flow, self.finetune)
@@ -185,7 +205,6 @@ class FlowModule(DensityModule):
 
     def _groups(self) -> list[dict[str, Any]]:
         """Apart from each other: what came from another flow, and what is new."""
-        freeze(self.flow, self.finetune)
         inherited = {*self.transfer.get("taken", ()), *self.transfer.get("adapted", ())}
         groups: tuple[list[nn.Parameter], list[nn.Parameter]] = [], []
         for name, parameter in self.flow.named_parameters():
@@ -223,6 +242,8 @@ class FlowModule(DensityModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
+        saved = dataclasses.asdict(config_from_json(checkpoint["flow_config"]))
+        check_options("flow", saved, dataclasses.asdict(self.flow.config))
         check_options("finetune", checkpoint.get("finetune", {}), lasting(self.finetune))
         self.parent = checkpoint.get("parent")
         self.transfer = checkpoint.get("transfer", {})

@@ -10,6 +10,7 @@ from zoo.files import write_json
 from zoo.training.metrics import LogLikelihood
 from zoo.training.module import DensityModule, Schedule
 from zoo.training.ranks import own
+from zoo.training.resume import check_options
 from zoo.vector_flow import VectorFlow
 
 RESULT = "test.json"
@@ -51,6 +52,11 @@ class TabularModule(DensityModule):
         )
         self.flow = conf_tabular(self.config)
         self.val_log_likelihood, self.test_log_likelihood = LogLikelihood(), LogLikelihood()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        factors = checkpoint["hyper_parameters"]["factors"]
+        check_options("model", {"factors": factors}, self.hparams)
 
     def training_step(self, rows: Tensor, batch_idx: int) -> Tensor:
         loss = -self._log_prob(rows).mean()

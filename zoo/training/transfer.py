@@ -236,7 +236,9 @@ def _map_conv1x1(layer: Conv1x1, _: Conv1x1, colours: Colours) -> dict[str, Tens
 
 def _map_corner_conv(layer: CornerConv, _: CornerConv, colours: Colours) -> dict[str, Tensor]:
     state = _own_state(layer)
-    below = colours.mix(lower_triangular(state["lower"], torch.zeros_like(layer.taps[:, 0, :, 0])))
+    below = colours.mix(
+        lower_triangular(state["lower"], layer.taps.new_zeros(layer.taps.shape[:2]))
+    )
     rows, columns = torch.tril_indices(below.shape[-1], below.shape[-1], -1)
     mapped = {name: colours.each(x, x.dim() - 1) for name, x in state.items() if "diagonal" in name}
     if layer.bias is not None:

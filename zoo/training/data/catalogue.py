@@ -47,7 +47,9 @@ def find_image_set(
     if name != FOLDER:
         raise DataError(f"no data set {name!r}.{suggest(name, DATASETS)}")
     if size is None or min(size) < 1:
-        raise DataError(f"images of a folder need a size to be resized to; got {size}.")
+        raise DataError(
+            "images of a folder need a size to be resized to: data.size, a side or [height, width]."
+        )
     if channels not in (1, 3):
         raise DataError(f"images of a folder have 1 or 3 channels; got {channels}.")
     return FolderOfImages("", size, channels)

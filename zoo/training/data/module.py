@@ -85,7 +85,10 @@ class ImageData(L.LightningDataModule):
             return
         count = self.hparams["val_images"]
         if not 0 < count < len(images):
-            raise DataError(f"val_images must be between 1 and {len(images) - 1}; got {count}.")
+            raise DataError(
+                f"validation takes {count} of {len(images)} training images. Set data.val_images "
+                f"between 1 and {len(images) - 1}."
+            )
         generator = torch.Generator().manual_seed(self.hparams["seed"])
         order = torch.randperm(len(images), generator=generator)
         self.train, self.val = Images(images, order[count:]), Images(images, order[:count])
