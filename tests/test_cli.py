@@ -12,6 +12,7 @@ from zoo.cards import FIGURES
 from zoo.cards.overview import README
 from zoo.cli import _distinct
 from zoo.errors import NonFiniteError
+from zoo.evaluation.outliers import OTHERS
 from zoo.gallery import interpolation
 from zoo.golden import make_golden
 from zoo.latents import LatentFile
@@ -185,6 +186,25 @@ def test_ls_and_info(run, model) -> None:
     assert "round trip in float32" in out
     assert run("info", "glow_cifar10")[0] == 0
     assert run("--version")[0] == 0
+
+
+def test_evaluate_goes_without_a_set_to_compare_with(run, monkeypatch, tmp_path) -> None:
+    monkeypatch.setitem(OTHERS, "digits", ("celeba64",))
+    folder = tmp_path / "square"
+    save_folder(tiny("finc", size=(8, 8)), folder, {"name": "tiny", "dataset": "digits"})
+    code, out, _ = run("evaluate", f"local-dir:{folder}", "--data-dir", tmp_path, "--n-samples", 1)
+    assert code == 0
+    assert "not compared with celeba64: " in out
+    sets = json.loads((folder / "eval.json").read_text())["likelihood_histogram"]["sets"]
+    assert set(sets) == {"test split", "constant"}
+
+
+def test_a_card_names_images_of_ones_own(run, tmp_path) -> None:
+    about = {"name": "tiny", "dataset": "folder", "dataset_title": "my photos"}
+    save_folder(tiny("finc", size=(8, 8)), tmp_path, about)
+    make_golden(tiny("finc", size=(8, 8))).save(tmp_path)
+    assert run("card", f"local-dir:{tmp_path}")[0] == 0
+    assert "trained on my photos: a normalizing flow" in (tmp_path / "README.md").read_text()
 
 
 def test_evaluate_measures_and_card_shows_it(run, tmp_path) -> None:

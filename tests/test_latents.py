@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -47,7 +48,8 @@ def test_every_image_decodes_bit_for_bit_in_any_order(folder) -> None:
     data = zoo.latents.load(folder)
     order = torch.randperm(25, generator=torch.Generator().manual_seed(0)).tolist()
     assert torch.equal(data.decode(order), IMAGES[order])
-    assert torch.equal(data.decode(-1), IMAGES[24])
+    for last in (-1, np.int64(24), torch.tensor(24)):
+        assert torch.equal(data.decode(last), IMAGES[24])
 
 
 def test_latents_are_those_written_in_the_widest_dtype(folder, latents) -> None:

@@ -366,3 +366,17 @@ def test_a_flow_that_was_not_changed_has_no_parent(machine, hub) -> None:
     )
     assert "parent" not in outcome.value
     assert outcome.value["sha256"] == zoo.load("finc_mnist").origin["sha256"]
+
+
+def test_a_flow_that_was_not_changed_keeps_what_was_said_of_it(machine, tmp_path) -> None:
+    parent = {"name": "finc_mnist", "sha256": "0" * 64}
+    about = {"license": "mit", "grey_levels": 32, "parent": parent}
+    save_folder(tiny(), tmp_path, {"name": "tiny", "dataset": "digits", **about})
+    outcome = machine.run(
+        f"import zoo; flow = zoo.load('local-dir:{tmp_path}')\n"
+        "pushed = flow.push_to_hub('alice/kept', dataset='digits', token='hf_alice')\n"
+        "from zoo.registry import folder_of; from zoo.weights import read_config\n"
+        "value = read_config(folder_of(pushed))"
+    )
+    assert {key: outcome.value[key] for key in about} == about, outcome.output
+    assert outcome.value["name"] == "kept"

@@ -171,7 +171,7 @@ def test_images_that_do_not_come_back_stop_it(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--split", "validation"], "--split is train or test; got validation"),
+        (["--split", "validation"], "--split is train, val or test; got validation"),
         (["--data", "digit"], "no data set 'digit'. Did you mean digits"),
         (["--devices", "many"], "Lightning refuses these options"),
         (["--strategy", "dpp"], "Lightning refuses these options"),

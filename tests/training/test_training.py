@@ -98,6 +98,12 @@ def test_ema_averages_parameters_and_leaves_buffers_bit_equal(
     assert len(changed) > len(parameters) / 2
 
 
+def test_images_of_another_size_than_the_configuration_are_refused(tmp_path: Path) -> None:
+    message = r"are \(C, H, W\) = \(1, 8, 8\), the flow's configuration says \(1, 16, 16\)"
+    with pytest.raises(ConfigError, match=message):
+        run(tmp_path, 4, overrides={**OVERRIDES, "size": [16, 16]})
+
+
 def test_ema_is_the_recursion(tmp_path: Path) -> None:
     module = FlowModule("finc", "compact_mnist", OVERRIDES, schedule="constant", warmup_steps=1)
     history = []

@@ -32,12 +32,14 @@ def usage(subject: Subject) -> str:
         if subject.published
         else f'"{subject.architecture}", weights="{source}"'
     )
-    channels, (height, width) = subject.flow.config.channels, subject.flow.config.size
+    shape = (4, subject.flow.config.channels, *subject.flow.config.size)
     return join(
         "## Usage",
+        f"With [flowzoo](https://github.com/{GITHUB}), installed from a clone by `pip install .`:",
         fenced(
-            f'import zoo\n\nflow = zoo.load("{source}")\n'
-            f"z = flow.encode(images)  # uint8 (B, {channels}, {height}, {width})\n"
+            f'import torch\nimport zoo\n\nflow = zoo.load("{source}")\n'
+            f"images = torch.randint(0, 256, {shape}, dtype=torch.uint8)\n"
+            "z = flow.encode(images)\n"
             "assert (flow.decode(z) == images).all()\n"
             "flow.bits_per_dim(images)\n"
             f"flow.sample(16, temperature={TEMPERATURE})",

@@ -71,16 +71,17 @@ class LatentSet(Dataset[Tensor]):
             batch[places] = self._latents(shard)[rows].to(self.dtype)
         return batch
 
-    def decode(self, indices: int | Sequence[int]) -> Tensor:
+    def decode(self, indices: int | Sequence[int] | Tensor) -> Tensor:
         """The original images, uint8 (C, H, W) of one index or (B, C, H, W) of several.
 
         Raises:
             LatentError: If the flow's weights are not those that encoded.
         """
-        if isinstance(indices, int):
-            return self.decode([indices])[0]
-        images = torch.empty(len(indices), *self.about.image_size, dtype=torch.uint8)
-        z, double = self.gather(indices), self._float64[torch.as_tensor(indices)]
+        chosen = torch.as_tensor(indices)
+        if chosen.dim() == 0:
+            return self.decode(chosen[None])[0]
+        images = torch.empty(len(chosen), *self.about.image_size, dtype=torch.uint8)
+        z, double = self.gather(chosen.tolist()), self._float64[chosen]
         for places, dtype in ((~double, torch.float32), (double, torch.float64)):
             if places.any():
                 latents = z[places].to(self.flow.device, dtype)

@@ -144,7 +144,7 @@ class FlowModule(DensityModule):
 
     Args:
         architecture: glow, emerging, cinc, cinc_quad, finc or conf.
-        preset: One of its named configurations.
+        preset: One of its configurations, such as compact_mnist; docs/data.md has all of them.
         overrides: Fields of the configuration to change.
         optimizer: adam or adamax.
         lr: Peak learning rate.
