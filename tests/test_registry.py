@@ -2,6 +2,7 @@ import copy
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ import zoo
 from tests.test_flow import tiny
 from zoo.architectures import ARCHITECTURES
 from zoo.cards import FIGURES
-from zoo.errors import ImageError, UnknownModelError, WeightsError
+from zoo.errors import ArgumentError, ImageError, UnknownModelError, WeightsError
 from zoo.exactness import hard_images
 from zoo.golden import Golden, make_golden
 from zoo.registry import MODELS, Model, _unique, folder_of
@@ -60,6 +61,11 @@ def test_a_duplicate_name_is_an_error() -> None:
 def test_unknown_sources_say_what_to_do(source: str, message: str) -> None:
     with pytest.raises(UnknownModelError, match=message):
         zoo.load(source)
+
+
+def test_a_path_is_no_source() -> None:
+    with pytest.raises(ArgumentError, match='for a folder write "local-dir:model_cards"'):
+        zoo.load(Path("model_cards"))
 
 
 def test_pretrained_never_means_random() -> None:

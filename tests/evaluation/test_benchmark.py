@@ -101,6 +101,12 @@ def test_flows_command_writes_a_table(run, tmp_path) -> None:
     assert {record["ratio"] for record in glow} == {"1"}
 
 
+def test_flows_of_no_size_are_an_error(run) -> None:
+    code, _, err = run("benchmark", "flows", "--preset", "compact_minst")
+    assert code == 2
+    assert "no configuration 'compact_minst'. Did you mean compact_mnist" in err
+
+
 def test_parts_add_up_and_leave_the_flow_as_it_was() -> None:
     rows = {
         row.task: row for row in measure_flows("compact_mnist", 2, 1) if row.architecture == "finc"
