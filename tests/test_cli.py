@@ -1,5 +1,7 @@
 import json
 import re
+import struct
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,6 +110,34 @@ def test_images_of_more_than_8_bits_are_refused(run, model, tmp_path) -> None:
     code, _, err = run("encode", tmp_path / "a.png", "-o", tmp_path / "z", "-m", model)
     assert code == 2
     assert "more than 8 bits" in err
+
+
+def test_a_photograph_is_upright(run, model, tmp_path) -> None:
+    pixels = write(tmp_path / "a.png", 8, 12)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    turned = Image.fromarray(np.rot90(pixels).copy())
+    turned.save(tmp_path / "a.png", exif=exif)
+    latents = tmp_path / "z.safetensors"
+    assert run("encode", tmp_path / "a.png", "-o", latents, "-m", model)[0] == 0
+    assert run("decode", latents, "-o", tmp_path / "out")[0] == 0
+    assert np.array_equal(read(tmp_path / "out" / "a.png"), pixels)
+
+
+@pytest.mark.parametrize("colour_type", [0, 2, 4, 6])
+def test_16_bits_per_channel_are_refused(run, model, tmp_path, colour_type: int) -> None:
+    channels = {0: 1, 2: 3, 4: 2, 6: 4}[colour_type]
+    rows = (b"\0" + bytes(range(2 * 12 * channels))) * 8
+    header = struct.pack(">IIBBBBB", 12, 8, 16, colour_type, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    parts = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    ]
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    code, _, err = run("encode", tmp_path / "a.png", "-o", tmp_path / "z", "-m", model)
+    assert code == 2
+    assert "a.png has more than 8 bits per channel" in err
 
 
 def test_a_picture_of_unknown_kind_is_one_line(run, model, tmp_path) -> None:

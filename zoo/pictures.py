@@ -1,13 +1,14 @@
 """Image files to uint8 tensors that fit a flow, and back."""
 
 import math
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -16,6 +17,8 @@ from zoo.flow import Flow, Size
 
 Fit = Literal["resize", "pad", "original"]
 MODES = {1: "L", 3: "RGB"}
+# How Pillow names 16 bits per channel in a file, which it cuts to 8 unless they are of grey.
+DEEP = re.compile(";16[BLN]")
 
 
 @dataclass(frozen=True)
@@ -124,10 +127,13 @@ def open_picture(path: Path, mode: str) -> tuple[Image.Image, str]:
     """
     try:
         with Image.open(path) as picture:
-            converted, found = picture.convert(mode), picture.mode
+            found, deep = picture.mode, any(DEEP.search(str(tile[3])) for tile in picture.tile)
+            converted = ImageOps.exif_transpose(picture).convert(
+                mode
+            )  # upright, as viewers show it
     except Exception as error:  # Pillow's plugins raise many kinds on damaged files
         raise ImageError(f"{path} cannot be read as an image: {error}") from error
-    if found.startswith(("I", "F")):
+    if deep or found.startswith(("I", "F")):
         raise ImageError(f"{path} has more than 8 bits per channel. Convert it to 8 bits first.")
     return converted, found
 

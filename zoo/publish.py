@@ -1,6 +1,7 @@
 """Publishing flows on the Hugging Face Hub: checked first, then uploaded, tagged and pinned."""
 
 import dataclasses
+import math
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -142,7 +143,7 @@ def _index_row(pinned: str, folder: Path) -> str:
     assert measured is not None, f"{folder} was published without an evaluation"
     return (
         f"| [{folder.name}](/{Repository.parse(pinned).repo_id}) "
-        f"| {measured['bits_per_dim']:.3f} | {measured['exact_share']:.0%} "
+        f"| {measured['bits_per_dim']:.3f} | {math.floor(100 * measured['exact_share'])}% "
         f'| `zoo.load("{pinned}")` |'
     )
 

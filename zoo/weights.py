@@ -118,7 +118,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """The content of config.json."""
     path = folder / CONFIG
     try:
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise WeightsError(
             f"there is no {CONFIG} in {folder}; it is not a model's folder."

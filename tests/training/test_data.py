@@ -114,6 +114,13 @@ def test_batches_are_gathered_from_one_tensor_which_is_not_copied() -> None:
     assert torch.equal(batch, torch.stack([module.train[5], module.train[0], module.train[7]]))
 
 
+def test_fewer_images_than_a_batch_are_refused() -> None:
+    module = ImageData("digits", val_images=100, batch_size=1401)
+    module.setup("fit")
+    with pytest.raises(DataError, match="1400 training images are fewer than a batch .* 1401"):
+        module.train_dataloader()
+
+
 @pytest.mark.parametrize("count", [0, 1500, -1])
 def test_a_validation_split_of_nothing_or_everything_is_refused(count: int) -> None:
     with pytest.raises(DataError, match="Set data.val_images between 1 and 1499"):

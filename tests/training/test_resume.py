@@ -117,6 +117,12 @@ def test_another_flow_of_the_same_shapes_is_not_resumed(tmp_path: Path) -> None:
     assert all(part in str(error.value) for part in message.split("; "))
 
 
+def test_another_validation_split_is_not_resumed(tmp_path: Path) -> None:
+    last = run(tmp_path / "a", trainer={"max_steps": 4})
+    with pytest.raises(ConfigError, match="data.seed is 0 there and 1 here"):
+        run(tmp_path / "b", "--ckpt_path", str(last), data={"seed": 1})
+
+
 def test_the_seed_of_a_run_is_kept_when_it_is_resumed(tmp_path: Path) -> None:
     end = run(tmp_path / "whole", "--seed_everything", "3")
     first = end.with_name("step=4.ckpt")
@@ -179,6 +185,9 @@ def test_another_global_batch_goes_on_at_the_same_image() -> None:
     assert rescaled(13, 3, False, old=64, new=32) == expected
     # 10 batches of 64 of 700 images are an epoch, as 21 of 32 are.
     assert rescaled(20, 10, True, old=64, new=32)["current"] == counters(21)
+    # All whole batches that are left of an epoch may be behind it without its last one.
+    ended = rescaled(11, 11, False, old=64, new=32)
+    assert (ended["current"], ended["is_last_batch"]) == (counters(21), True)
 
 
 def test_noise_is_uniform_and_a_function_of_image_and_key() -> None:

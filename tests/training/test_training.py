@@ -7,6 +7,7 @@ from pathlib import Path
 import lightning as L
 import pytest
 import torch
+import yaml
 from torch.testing import assert_close
 
 from tests.training.runs import OVERRIDES
@@ -14,10 +15,11 @@ from tests.training.runs import run as tiny_run
 from zoo import load
 from zoo.architectures.registry import ARCHITECTURES
 from zoo.cards import write_card
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, WeightsError
 from zoo.golden import Golden
 from zoo.publish import validate
 from zoo.training.callbacks import EMA
+from zoo.training.checkpoints import read_checkpoint
 from zoo.training.data import ImageData, load_images
 from zoo.training.export import export, load_checkpoint
 from zoo.training.module import FlowModule
@@ -136,6 +138,33 @@ def test_the_recipe_says_what_the_command_line_changed(trained: Path, tmp_path: 
     *recipe, said = (folder / "recipe.yaml").read_text().splitlines()
     assert said == "# Options on the command line: --model.lr 1e-4 --seed_everything=3"
     assert "\n".join(recipe) == (tmp_path / "recipe.yaml").read_text()
+
+
+def test_recipes_that_are_merged_are_kept_as_one(tmp_path: Path) -> None:
+    second = tmp_path / "second.yaml"
+    second.write_text("trainer:\n  max_steps: 2\n  val_check_interval: 2")
+    last = run(tmp_path / "a", 4, "--config", str(second))
+    merged = yaml.safe_load(read_checkpoint(last)["recipe"])["trainer"]
+    assert (merged["max_steps"], merged["log_every_n_steps"]) == (2, 1)
+
+
+def test_a_run_without_a_logger_leaves_the_users_files_alone(tmp_path: Path) -> None:
+    recipe = tmp_path / "config.yaml"
+    recipe.write_text("# of the user\n")
+    trainer = {"max_steps": 2, "val_check_interval": 2, "logger": False}
+    tiny_run(tmp_path, trainer=trainer)
+    assert recipe.read_text() == "# of the user\n"
+
+
+def test_a_checkpoint_does_not_choose_where_it_is_exported_to(
+    trained: Path, tmp_path: Path
+) -> None:
+    checkpoint = torch.load(trained / "checkpoints" / "last.ckpt", weights_only=True)
+    checkpoint["datamodule_hyper_parameters"]["name"] = "x/../../victim"
+    torch.save(checkpoint, tmp_path / "evil.ckpt")
+    with pytest.raises(WeightsError, match="is no name of a folder"):
+        export(tmp_path / "evil.ckpt", tmp_path / "models")
+    assert not (tmp_path / "victim").exists()
 
 
 def test_init_from_starts_with_the_weights_of_a_model(trained: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What the README of the repository repeats of the cards: the table of models, the papers."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ README = Path(__file__).parents[2] / "README.md"
 def refresh_readme() -> None:
     """Render the README of the clone that runs again; an installed package has none."""
     if (README.parent / ".git").exists():
-        write_atomically(README, render_readme(README.read_text()).encode())
+        write_atomically(README, render_readme(README.read_text(encoding="utf-8")).encode())
 
 
 def render_readme(readme: str) -> str:
@@ -43,8 +44,8 @@ def _model(name: str) -> tuple[str, ...]:
         f"[`{name}`](model_cards/{name})",
         MODELS[name].dataset,
         f"{measured['bits_per_dim']:.3f}",
-        f"{measured['exact_share']:.0%}",
-        f"{measured['finite_sample_share']:.0%}",
+        f"{math.floor(100 * measured['exact_share'])}%",
+        f"{math.floor(100 * measured['finite_sample_share'])}%",
         f"{measured['parameters']:,}",
     )
 

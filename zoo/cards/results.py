@@ -1,5 +1,6 @@
 """What was measured of a model: every number is from its eval.json."""
 
+import math
 from typing import Any
 
 from zoo.cards.facts import dataset_of
@@ -62,7 +63,8 @@ def _exactness(subject: Subject, measured: dict[str, Any]) -> str:
     return join(
         "## Exactness and stability",
         f"{_percent(measured['exact_share'])} of the images come back bit for bit, "
-        f"{_percent(measured['float64_share'])} needed float64. Before rounding, the worst pixel "
+        f"{_percent(measured['float64_share'])} were encoded in float64, whole batches at a time. "
+        "Before rounding, the worst pixel "
         f"decoded is {measured['round_trip_grey_levels']:.4f} grey levels off; rounding bears half "
         "a level.",
         show(subject, "reconstructions.png", "Image, decoded, difference: all of it zero."),
@@ -100,7 +102,7 @@ def _number(value: float | None) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{share:.2%}"
+    return f"{math.floor(share * 10_000) / 10_000:.2%}"  # 100 % is all of them
 
 
 def _with_error(measured: dict[str, Any], key: str) -> str:

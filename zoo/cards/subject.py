@@ -108,7 +108,7 @@ class Subject:
 
     def _read(self, name: str) -> str | None:
         path = self.folder / name
-        return path.read_text() if path.is_file() else None
+        return path.read_text(encoding="utf-8") if path.is_file() else None
 
     @property
     def stamp(self) -> dict[str, str]:

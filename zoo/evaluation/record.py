@@ -14,7 +14,7 @@ def read_evaluation(folder: Path) -> dict[str, Any] | None:
     """The content of eval.json, or None if the model was not evaluated."""
     path = folder / EVALUATION
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except ValueError as error:

@@ -186,7 +186,7 @@ def read_index(folder: Path) -> dict[str, Any]:
     """
     path = folder / INDEX
     try:
-        index = json.loads(path.read_text())
+        index = json.loads(path.read_text(encoding="utf-8"))
         EncodedSet.from_dict(index)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise LatentError(

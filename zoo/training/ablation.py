@@ -83,7 +83,7 @@ def run(variant: str, output: Path, data_dir: Path, steps: int, seed: int) -> No
 
 def write_table(output: Path) -> None:
     """Collect the results in ablation.csv, best first."""
-    results = [json.loads(path.read_text()) for path in output.glob(f"*/{RESULT}")]
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in output.glob(f"*/{RESULT}")]
     write_csv(output / "ablation.csv", sorted(results, key=lambda row: row["bits_per_dim"]))
 
 

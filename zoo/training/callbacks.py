@@ -4,7 +4,7 @@ from pathlib import Path
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, LearningRateMonitor
 from torchvision.utils import save_image
 
 from zoo.errors import NonFiniteError
@@ -29,6 +29,14 @@ class EMA(EMAWeightAveraging):
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         if stage == "fit":
             super().on_train_end(trainer, pl_module)
+
+
+class LearningRate(LearningRateMonitor):
+    """Logs the learning rate; does nothing for a run without a logger, which Lightning refuses."""
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        if not trainer.loggers:
+            trainer.callbacks = [callback for callback in trainer.callbacks if callback is not self]  # type: ignore[attr-defined]
 
 
 class Pictures(Callback):

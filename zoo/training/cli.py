@@ -9,13 +9,13 @@ from typing import Any
 
 import lightning as L
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_info
 
 from zoo.errors import ArgumentError, ConfigError
 from zoo.registry import load
-from zoo.training.callbacks import EMA, Pictures
+from zoo.training.callbacks import EMA, LearningRate, Pictures
 from zoo.training.checkpoints import read_checkpoint
 from zoo.training.data import ImageData
 from zoo.training.module import FlowModule
@@ -49,7 +49,7 @@ class FlowCLI(DensityCLI):
         # Pictures first: EMA takes the averaged weights away again after validation.
         parser.add_lightning_class_args(Pictures, "pictures")
         parser.add_lightning_class_args(EMA, "ema")
-        parser.add_lightning_class_args(LearningRateMonitor, "lr_monitor")
+        parser.add_lightning_class_args(LearningRate, "lr_monitor")
         parser.add_lightning_class_args(Speed, "speed")
         parser.set_defaults(
             {
@@ -83,7 +83,9 @@ class FlowCLI(DensityCLI):
 
     def _recipe(self, paths: Sequence[str | Path]) -> str:
         """The text of the recipes, and then the options that the command line changed in them."""
-        text = "".join(Path(path).read_text() for path in paths)
+        text = "".join(Path(path).read_text(encoding="utf-8") for path in paths)
+        if len(paths) > 1:  # merged, which is not what one after the other would mean
+            text = self._parser(self.subcommand).dump(self.config["fit"], skip_none=False)
         options = shlex.join(_options(self.arguments))
         return f"{text}\n# Options on the command line: {options}\n" if options else text
 
@@ -157,7 +159,8 @@ def _fit(
                 module,
                 data,
                 args=["fit", *arguments],
-                save_config_kwargs={"overwrite": True},
+                # Without a logger it goes into the folder of the run, maybe beside a config.yaml.
+                save_config_kwargs={"overwrite": True, "config_filename": "flowzoo_config.yaml"},
                 parser_kwargs={"exit_on_error": False, "fit": options},
             )
         except argparse.ArgumentError as error:

@@ -65,6 +65,8 @@ def export(
     flow, saved = load_checkpoint(checkpoint)
     dataset = saved["datamodule_hyper_parameters"]["name"]
     name = name or f"{saved['flow_config']['architecture']}_{dataset}"
+    if Path(name).name != name or set(name) & set("\\:"):
+        raise WeightsError(f"{name!r} is no name of a folder. Choose one with --name.")
     folder = parent / name
     levels = saved.get("finetune", {}).get("grey_levels")
     natural = None
@@ -77,7 +79,7 @@ def export(
         about["parent"] = saved["parent"]
     if levels is not None:
         about["grey_levels"] = levels
-    text = recipe.read_text() if recipe else saved.get("recipe")
+    text = recipe.read_text(encoding="utf-8") if recipe else saved.get("recipe")
     if not text:
         raise WeightsError(f"{checkpoint} holds no recipe. Name it with --recipe.")
     for file in (EVALUATION, CARD, *FIGURES):

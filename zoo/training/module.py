@@ -181,7 +181,7 @@ class FlowModule(DensityModule):
         freeze(self.flow, self.finetune)  # before ddp looks which parameters get gradients
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, ImageData):
-            self._check_shape(data.train.images if stage == "fit" else data.test.images)
+            self._check_shape(data.test.images if stage == "test" else data.train.images)
 
     def _check_shape(self, images: Tensor) -> None:
         config = self.flow.config

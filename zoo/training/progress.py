@@ -36,7 +36,8 @@ def rescale(checkpoint: dict[str, Any], old: int, new: int, length: int) -> None
     batches = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
     for kind in ("total", "current"):
         _after_batch(batches[kind], max(1, batches[kind]["ready"] * old // new))
-    if batches["is_last_batch"]:
+    if batches["is_last_batch"] or batches["current"]["ready"] >= length:
+        batches["is_last_batch"] = True
         _after_batch(batches["current"], length)
 
 

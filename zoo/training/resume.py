@@ -16,6 +16,7 @@ def prepare_to_resume(checkpoint: dict[str, Any], module: L.LightningModule) -> 
         ConfigError: If it is of another model or optimiser.
     """
     _check_model(checkpoint, module)
+    _check_split(checkpoint, module.trainer)
     check_options(
         "model", {"optimizer": checkpoint["hyper_parameters"]["optimizer"]}, module.hparams
     )
@@ -62,6 +63,13 @@ def _check_model(checkpoint: dict[str, Any], module: L.LightningModule) -> None:
             f"the checkpoint is of another flow than the recipe's: {'; '.join(changed)}. "
             "Resume it with its own recipe."
         )
+
+
+def _check_split(checkpoint: dict[str, Any], trainer: L.Trainer) -> None:
+    """Refuse to validate on what the run before trained on."""
+    saved = checkpoint.get("datamodule_hyper_parameters", {})
+    split = {name: saved[name] for name in ("name", "seed", "val_images") if name in saved}
+    check_options("data", split, trainer.datamodule.hparams)  # type: ignore[attr-defined]
 
 
 def _adapt_learning_rate(checkpoint: dict[str, Any], lr: float) -> None:

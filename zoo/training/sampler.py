@@ -13,6 +13,7 @@ import torch
 import torch.distributed as dist
 from torch.utils.data import DistributedSampler
 
+from zoo.errors import DataError
 from zoo.training.noise import generator
 
 if TYPE_CHECKING:
@@ -57,10 +58,18 @@ class ShuffledSampler(DistributedSampler[int]):
         rows: What is sampled.
         batch_size: Rows per batch of one rank.
         trainer: Who trains; None for the first epoch from its start.
+
+    Raises:
+        DataError: If there are fewer rows than a global batch has.
     """
 
     def __init__(self, rows: "Images", batch_size: int, trainer: L.Trainer | None) -> None:
         ranks, rank = (dist.get_world_size(), dist.get_rank()) if _distributed() else (1, 0)
+        if len(rows) < batch_size * ranks:
+            raise DataError(
+                f"{len(rows)} training images are fewer than a batch of all processes, "
+                f"{batch_size * ranks}. Lower data.batch_size."
+            )
         super().__init__(rows, ranks, rank, drop_last=True)
         self.batch_size, self.trainer = batch_size, trainer
 

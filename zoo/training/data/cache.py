@@ -17,7 +17,7 @@ from zoo.files import write_parts_atomically
 Pixels = NDArray[np.uint8]
 FOLDER = ".flowzoo"
 # What the files become of; raise it with every change that makes other images of the same files.
-VERSION = 1
+VERSION = 2
 
 
 def memory_mapped(

@@ -72,11 +72,13 @@ class FolderOfImages(ImageSet):
 
 def _official(root: Path) -> dict[Split, Path]:
     """The sub-folders that are splits, if train is among them."""
+    paths = root.iterdir() if root.is_dir() else ()
+    folders = {path.name.lower(): path for path in paths if path.is_dir()}
     found: dict[Split, Path] = {
-        split: root / name
+        split: folders[name]
         for split, names in SUBFOLDERS.items()
         for name in names
-        if (root / name).is_dir()
+        if name in folders
     }
     return found if "train" in found else {}
 
