@@ -62,7 +62,7 @@ MODELS = _unique(
             "cinc_quad",
             "compact_mnist",
             "mnist",
-            "3715a99533e71949dbff5a91f7349207f35efaece76a4a769bc4fb5c1008f4fc",
+            "ba2f469447349bbc8b3075cb1cfd8231ddcf4f9fb4fe4295ab4025b1000cfbcb",
         ),
         Model("conf_cifar10", "conf", "compact_cifar10", "cifar10"),
         Model("conf_fashion_mnist", "conf", "compact_mnist", "fashion_mnist"),
