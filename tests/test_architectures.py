@@ -133,7 +133,7 @@ def flow_section(**changes) -> dict:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema_version": 2}, "schema_version is 2, this flowzoo reads up to 1. Upgrade"),
+        ({"schema_version": 2}, "schema_version is 2, this flowzoo reads up to 1. Update"),
         ({"schema_version": None}, "schema_version is None"),
         ({"architecture": "fink"}, "no architecture 'fink'. Did you mean finc"),
         ({"flow": None}, "no 'flow' section"),

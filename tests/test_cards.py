@@ -164,11 +164,12 @@ def test_the_usage_lines_run(run, copy, tmp_path, monkeypatch) -> None:
     card = (copy / "README.md").read_text()
     python, hub = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
     images = Golden.load(copy).images[:2]
-    names: dict[str, Any] = {"images": images}
+    names: dict[str, Any] = {}
     exec(python, names)
+    assert names["images"].shape[1:] == images.shape[1:]
     clone = f'"{README.parent}", "finc_mnist", source="local"'
     exec(hub.replace(f'"{GITHUB}", "finc_mnist"', clone), names)
-    assert torch.equal(names["flow"].decode(names["z"]), images)
+    assert torch.equal(names["flow"].decode(names["z"]), names["images"])
     shutil.copy(copy / "samples.png", tmp_path / "image.png")
     monkeypatch.chdir(tmp_path)
     for line in re.search(r"```sh\n(.*?)```", card, re.DOTALL)[1].splitlines():
@@ -186,7 +187,7 @@ def test_a_fine_tuned_model_names_its_parent_and_where_it_will_be(copy: Path) ->
     assert 'zoo.load("hf-hub:OWNER/my_digits")' in card
     assert "license:" not in card, "it is the user's to choose"
     assert "## Licence\n\nNone has been chosen" in card
-    assert "78 min" not in card, "the recipe's header is of another run"
+    assert "65 min" not in card, "the recipe's header is of another run"
     assert "Provenance" not in read_card("finc_mnist")
 
 

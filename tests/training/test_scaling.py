@@ -6,6 +6,7 @@ import pytest
 
 from zoo.training import scaling
 from zoo.training.data import ImageData
+from zoo.training.module import FlowModule
 
 
 def test_the_command_writes_medians_and_how_they_scale(run, tmp_path, monkeypatch) -> None:
@@ -31,4 +32,5 @@ def test_a_task_is_measured(task: str, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(scaling, "TRAIN_BATCH", 4)
     monkeypatch.setattr(scaling, "ImageData", partial(ImageData, val_images=100))
+    monkeypatch.setattr(scaling, "FlowModule", partial(FlowModule, overrides={"size": [8, 8]}))
     assert 1 < scaling.TASKS[task](1, tmp_path) < 1e6

@@ -2,18 +2,21 @@
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 from torch import Tensor
 from torch.testing import assert_close
 
 import zoo.latents
 from tests.training.official import picture
-from tests.training.runs import OVERRIDES, run
+from tests.training.runs import OVERRIDES, recipe, run
 from zoo import Flow
 from zoo.architectures import build, find_architecture
 from zoo.bijections import ActNorm, Squeeze
@@ -195,9 +198,14 @@ def test_frozen_levels_do_not_move_by_a_bit_and_the_others_do(parent: Flow, tmp_
     assert resumed["transfer"] == saved["transfer"]
 
 
-def test_frozen_levels_under_ddp(parent: Flow, tmp_path: Path) -> None:
+def test_frozen_levels_under_ddp(tmp_path: Path) -> None:
     trainer = {"max_steps": 2, "val_check_interval": 2, "strategy": "ddp", "devices": 1}
-    run(tmp_path, trainer=trainer, finetune={"freeze": [0]})
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(recipe(tmp_path, trainer=trainer, finetune={"freeze": [0]})))
+    # In a process of its own, for its group of processes and its environment would stay.
+    command = [sys.executable, "-m", "zoo", "train", "--config", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_grey_flow_goes_on_with_colours(parent: Flow, tmp_path: Path) -> None:
