@@ -16,6 +16,7 @@ from zoo.cards import FIGURES, render_card, write_card
 from zoo.cards.facts import DATASETS, GITHUB, PAPERS
 from zoo.cards.figure_files import read_stamp
 from zoo.cards.levels import levels_of
+from zoo.cards.markdown import percent
 from zoo.cards.origin import split_header
 from zoo.cards.overview import README, render_readme
 from zoo.cards.subject import Subject
@@ -174,6 +175,11 @@ def test_the_usage_lines_run(run, copy, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     for line in re.search(r"```sh\n(.*?)```", card, re.DOTALL)[1].splitlines():
         assert run(*line.split()[1:])[0] == 0
+
+
+def test_only_all_of_them_are_100_percent() -> None:
+    assert [percent(x) for x in (1, 0.9999, 0.29, 0)] == ["100%", "99%", "29%", "0%"]
+    assert [percent(x, 2) for x in (1, 0.99996, 0.0057)] == ["100.00%", "99.99%", "0.57%"]
 
 
 # A user's own model.

@@ -128,9 +128,8 @@ def open_picture(path: Path, mode: str) -> tuple[Image.Image, str]:
     try:
         with Image.open(path) as picture:
             found, deep = picture.mode, any(DEEP.search(str(tile[3])) for tile in picture.tile)
-            converted = ImageOps.exif_transpose(picture).convert(
-                mode
-            )  # upright, as viewers show it
+            upright = ImageOps.exif_transpose(picture)  # as viewers show it
+            converted = upright.convert(mode)
     except Exception as error:  # Pillow's plugins raise many kinds on damaged files
         raise ImageError(f"{path} cannot be read as an image: {error}") from error
     if deep or found.startswith(("I", "F")):

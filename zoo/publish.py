@@ -1,7 +1,6 @@
 """Publishing flows on the Hugging Face Hub: checked first, then uploaded, tagged and pinned."""
 
 import dataclasses
-import math
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from zoo.cards import CARD, FIGURES, render, write_card
 from zoo.cards.facts import GITHUB
 from zoo.cards.front_matter import TASK
 from zoo.cards.licences import OURS, check_licence
+from zoo.cards.markdown import percent
 from zoo.cards.subject import NOTES, RECIPE, Subject
 from zoo.errors import ArgumentError
 from zoo.evaluation.record import EVALUATION, read_evaluation
@@ -143,7 +143,7 @@ def _index_row(pinned: str, folder: Path) -> str:
     assert measured is not None, f"{folder} was published without an evaluation"
     return (
         f"| [{folder.name}](/{Repository.parse(pinned).repo_id}) "
-        f"| {measured['bits_per_dim']:.3f} | {math.floor(100 * measured['exact_share'])}% "
+        f"| {measured['bits_per_dim']:.3f} | {percent(measured['exact_share'])} "
         f'| `zoo.load("{pinned}")` |'
     )
 

@@ -89,13 +89,13 @@ def test_ema_averages_parameters_and_leaves_buffers_bit_equal(
     checkpoint = torch.load(last, weights_only=True)
     average, current = checkpoint["state_dict"], checkpoint["current_model_state"]
     flow, _ = load_checkpoint(last)
-    parameters = {name for name, _ in flow.named_parameters()}
-    buffers = set(flow.state_dict()) - parameters
+    buffers = {name for name, _ in flow.named_buffers()}
     assert any("initialized" in name for name in buffers)
     assert set(average) == set(current) == {f"flow.{name}" for name in flow.state_dict()}
     for name in buffers:
         assert torch.equal(average[f"flow.{name}"], current[f"flow.{name}"]), name
         assert average[f"flow.{name}"].dtype == current[f"flow.{name}"].dtype
+    parameters = {name for name, _ in flow.named_parameters()}
     changed = [n for n in parameters if not torch.equal(average[f"flow.{n}"], current[f"flow.{n}"])]
     assert len(changed) > len(parameters) / 2
 

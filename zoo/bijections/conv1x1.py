@@ -59,12 +59,12 @@ class Conv1x1(CachedBijection):
         return Stability(gain, gain, gain * float(_norm(self.forward_weights(torch.float64)[0])))
 
     def forward_weights(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """W and log|det W|."""
+        """W, (C, C), and log|det W|."""
         lower, upper, log_diagonal = self._factors(dtype)
         return (lower @ upper)[self.permutation], log_diagonal.sum()
 
     def inverse_weights(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """The inverse of W, found in float64, and its log|det|."""
+        """The inverse of W, (C, C), found in float64, and its log|det|."""
         lower, upper, log_diagonal = self._factors(torch.float64)
         identity = torch.eye(len(lower), dtype=torch.float64, device=lower.device)
         half = torch.linalg.solve_triangular(lower, identity, upper=False, unitriangular=True)

@@ -1,5 +1,6 @@
 """Pieces of Markdown."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 
@@ -30,3 +31,10 @@ def join(*parts: str) -> str:
 def times(sizes: Iterable[int]) -> str:
     """Sizes such as 1 x 28 x 28."""
     return " x ".join(map(str, sizes))
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share in per cent, rounded down: only all of them are 100%."""
+    scale = 10**digits
+    # Rounded far behind that first, for 100 * 0.29 is less than 29.
+    return f"{math.floor(round(100 * scale * share, 6)) / scale:.{digits}f}%"

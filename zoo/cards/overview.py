@@ -1,11 +1,10 @@
 """What the README of the repository repeats of the cards: the table of models, the papers."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
 from zoo.cards.facts import PAPERS
-from zoo.cards.markdown import fenced, table
+from zoo.cards.markdown import fenced, percent, table
 from zoo.evaluation.record import read_evaluation
 from zoo.files import write_atomically
 from zoo.registry import MODELS, folder_of, list_models
@@ -44,8 +43,8 @@ def _model(name: str) -> tuple[str, ...]:
         f"[`{name}`](model_cards/{name})",
         MODELS[name].dataset,
         f"{measured['bits_per_dim']:.3f}",
-        f"{math.floor(100 * measured['exact_share'])}%",
-        f"{math.floor(100 * measured['finite_sample_share'])}%",
+        percent(measured["exact_share"]),
+        percent(measured["finite_sample_share"]),
         f"{measured['parameters']:,}",
     )
 

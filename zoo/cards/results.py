@@ -1,11 +1,10 @@
 """What was measured of a model: every number is from its eval.json."""
 
-import math
 from typing import Any
 
 from zoo.cards.facts import dataset_of
 from zoo.cards.figure_files import show
-from zoo.cards.markdown import details, join, table, times
+from zoo.cards.markdown import details, join, percent, table, times
 from zoo.cards.subject import Subject
 
 
@@ -28,7 +27,7 @@ def _evaluation(subject: Subject, measured: dict[str, Any]) -> str:
             measured, "bits_per_dim_weighted"
         ),
         f"samples of {protocol['samples_drawn']} at temperature {protocol['temperature']:g} that "
-        "are finite": _percent(measured["finite_sample_share"]),
+        "are finite": percent(measured["finite_sample_share"], 2),
         "parameters": f"{measured['parameters']:,}",
         **{f"{task}, ms per image": f"{value:.1f}" for task, value in milliseconds.items()},
     }
@@ -62,9 +61,9 @@ def _exactness(subject: Subject, measured: dict[str, Any]) -> str:
     ]
     return join(
         "## Exactness and stability",
-        f"{_percent(measured['exact_share'])} of the images come back bit for bit, "
-        f"{_percent(measured['float64_share'])} were encoded in float64, whole batches at a time. "
-        "Before rounding, the worst pixel "
+        f"{percent(measured['exact_share'], 2)} of the images come back bit for bit, "
+        f"{percent(measured['float64_share'], 2)} were encoded in float64, "
+        "whole batches at a time. Before rounding, the worst pixel "
         f"decoded is {measured['round_trip_grey_levels']:.4f} grey levels off; rounding bears half "
         "a level.",
         show(subject, "reconstructions.png", "Image, decoded, difference: all of it zero."),
@@ -81,7 +80,7 @@ def _limits(subject: Subject, measured: dict[str, Any]) -> str:
     rows = [
         (
             *(dataset_of(name).title, str(found["images"]), f"{found['bits_per_dim']:.3f}"),
-            *(f"{found['bits_per_dim_lowest']:.3f}", _percent(found["likelier_share"])),
+            *(f"{found['bits_per_dim_lowest']:.3f}", percent(found["likelier_share"], 2)),
         )
         for name, found in histogram["sets"].items()
     ]
@@ -99,10 +98,6 @@ def _limits(subject: Subject, measured: dict[str, Any]) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-def _percent(share: float) -> str:
-    return f"{math.floor(share * 10_000) / 10_000:.2%}"  # 100 % is all of them
 
 
 def _with_error(measured: dict[str, Any], key: str) -> str:

@@ -1,11 +1,9 @@
 """Measure a flow on a test split: the content of eval.json."""
 
 import dataclasses
-import functools
 import math
-import operator
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -106,7 +104,7 @@ class RoundTrips(NamedTuple):
 
     Attributes:
         exact: How many came back.
-        float64: How many needed float64.
+        float64: How many were encoded in float64, whole batches at a time.
         timed: How many were encoded with verification, in the seconds below.
         encode_s: Seconds of that.
         decode_s: Seconds of decoding them.
@@ -118,8 +116,10 @@ class RoundTrips(NamedTuple):
     encode_s: float = 0.0
     decode_s: float = 0.0
 
-    def plus(self, other: "RoundTrips") -> "RoundTrips":
-        return RoundTrips(*map(operator.add, self, other))
+    @classmethod
+    def total(cls, trips: Iterable["RoundTrips"]) -> "RoundTrips":
+        """Those of all parts together."""
+        return cls(*map(sum, zip(*trips, strict=True)))
 
 
 def _exactness(flow: Flow, images: Tensor, batch_size: int, progress: Progress) -> RoundTrips:
@@ -127,7 +127,7 @@ def _exactness(flow: Flow, images: Tensor, batch_size: int, progress: Progress) 
         _round_trip(flow, batch.to(flow.device))
         for batch in batches(images, batch_size, "exactness", progress)
     )
-    return functools.reduce(RoundTrips.plus, trips)
+    return RoundTrips.total(trips)
 
 
 def _round_trip(flow: Flow, images: Tensor) -> RoundTrips:
@@ -136,9 +136,7 @@ def _round_trip(flow: Flow, images: Tensor) -> RoundTrips:
         z = flow.encode(images)
     except NotInvertibleError:
         if len(images) > 1:  # of the others some may come back
-            return functools.reduce(
-                RoundTrips.plus, (_round_trip(flow, image) for image in images.split(1))
-            )
+            return RoundTrips.total(_round_trip(flow, image) for image in images.split(1))
         return RoundTrips(exact=int(_comes_back_unverified(flow, images)))
     middle = time.perf_counter()
     back = flow.decode(z, (images.shape[2], images.shape[3]))

@@ -1,6 +1,7 @@
 """`flowzoo train`: LightningCLI with the standard callbacks of a flow."""
 
 import argparse
+import re
 import shlex
 import warnings
 from collections.abc import Mapping, Sequence
@@ -164,7 +165,7 @@ def _fit(
                 parser_kwargs={"exit_on_error": False, "fit": options},
             )
         except argparse.ArgumentError as error:
-            text = str(error).replace("fit.", "").rstrip(".")
+            text = re.sub(r"(?<![\w/.-])fit\.(?=\w+\.)", "", str(error)).rstrip(".")
             raise ArgumentError(f"{text}. --help lists the options.") from error
         except MisconfigurationException as error:
             raise ConfigError(str(error)) from error

@@ -190,8 +190,8 @@ def _colours(source: Flow, target: Flow, options: FineTune) -> Colours:
 
 
 def _own_state(module: nn.Module) -> dict[str, Tensor]:
-    """What is saved of a module itself."""
-    return {name: tensor for name, tensor in module.state_dict().items() if "." not in name}
+    tensors = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+    return {name: tensor.detach() for name, tensor in tensors}
 
 
 def _map(name: str, layer: nn.Module, new: nn.Module, colours: Colours) -> dict[str, Tensor]:
