@@ -1,6 +1,7 @@
 """Tables, and the training of flows of vectors."""
 
 import json
+import sys
 from pathlib import Path
 
 import h5py
@@ -191,3 +192,9 @@ def test_every_table_is_tried_here() -> None:
     assert set(TABLES) == {
         *("power", "gas", "hepmass", "miniboone", "bsds300", "breast_cancer", "patches")
     }
+
+
+def test_a_package_that_is_missing_is_called_what_pip_calls_it(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(DataError, match="patches needs scikit-learn: pip install scikit-learn"):
+        load_table("patches", tmp_path)

@@ -50,7 +50,8 @@ def load_table(name: str, directory: str | Path) -> Table:
     try:
         table = TABLES[name](Path(directory).expanduser())
     except ImportError as error:
-        raise DataError(f"{name} needs {error.name}: pip install {error.name}.") from error
+        package = str(error.name).partition(".")[0].replace("sklearn", "scikit-learn")
+        raise DataError(f"{name} needs {package}: pip install {package}.") from error
     except (OSError, ValueError) as error:
         raise DataError(
             f"{name} cannot be read: {error}. See zoo/training/tables.py for the files' layout."
