@@ -274,6 +274,7 @@ def evaluate(
     folder = folder_of(name) if output else _own_folder(name)
     data = require("zoo.training.data", "train")
     from zoo.evaluation.evaluate import evaluate as run
+    from zoo.evaluation.exact import hostile_count
     from zoo.evaluation.outliers import OTHERS, compared_sets
 
     flow, config = load(name), read_named_config(folder)
@@ -292,6 +293,7 @@ def evaluate(
         "histogram": sum(map(len, compared.values())),
         "likelihood": len(images),
         "exactness": len(images),
+        "hostile": hostile_count(flow, images),
         "samples": 1000,
     }
     with Progress(console=console) as bars:

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral
 from types import MappingProxyType
@@ -11,15 +12,30 @@ import torch
 from torch import Tensor, nn
 
 from zoo import exactness
+from zoo.amplification import amplification
 from zoo.bijections import Bijection, Center, Chain, Dequantize, Logit
 from zoo.bijections.cache import WeightCache
+from zoo.certificate import (
+    Certificate,
+    LayerCertificate,
+    StabilityWarning,
+    coupling_certificates,
+    layer_certificates,
+    uncertified,
+    worst_condition,
+    worst_of,
+)
 from zoo.errors import ArgumentError, ImageError, LatentError, NonFiniteError
 from zoo.images import check_images
+from zoo.patterns import hard_images, mosaics
 
 if TYPE_CHECKING:
     from zoo.architectures.config import FlowConfig
 
 Size = tuple[int, int]
+
+# Layers are measured on images of at most so many times the training sides: it takes long.
+LARGE = 4
 
 
 class Flow(nn.Module):
@@ -94,8 +110,9 @@ class Flow(nn.Module):
         """Encode images so that `decode` gives back the same images, bit for bit.
 
         Encodes bin centres (x + 1/2) / 256 and verifies the round trip, with a margin for
-        decoding in other batch sizes and on other machines. Where float32 falls short the batch
-        is encoded in float64, and the latents are float64.
+        decoding in other batch sizes and on other machines. Images for which float32 falls short
+        are encoded in float64, and if that falls short too, their pixels are kept in the last bits
+        of their latents (`zoo.keepsake`). The latents are float64 then: store them as such.
 
         Args:
             images: uint8 (B, C, H, W), H and W divisible by 2^levels.
@@ -106,7 +123,8 @@ class Flow(nn.Module):
 
         Raises:
             ImageError: For anything but such images.
-            NotInvertibleError: If float64 is not enough either; names the images and the layer.
+            NotInvertibleError: If a layer is singular, or latents are NaN or infinite even in
+                float64; names the images and the layer.
         """
         self._check(images)
         if exact:
@@ -117,7 +135,8 @@ class Flow(nn.Module):
     def decode(self, z: Tensor, size: Size | None = None) -> Tensor:
         """Decode latents (B, D) to uint8 images (B, C, H, W).
 
-        float64 latents are decoded in float64.
+        float64 latents are decoded in float64, but for those that hold float32 numbers only, and
+        those that keep the pixels of their image: `encode` verified them so.
 
         Args:
             z: From `encode`, or any float32 or float64 latents.
@@ -134,8 +153,8 @@ class Flow(nn.Module):
             raise LatentError(f"latents must be float32 or float64 (B, D) tensors; got {kind}.")
         if not z.isfinite().all():
             raise LatentError("latents hold NaN or infinity; decode needs finite numbers.")
-        dtype = torch.promote_types(z.dtype, self.dtype)
-        return self._to_images(*self.at(dtype).inverse(z.to(dtype), size))
+        self.levels(z, size)
+        return self._to_images(*exactness.decode(self, z, self._check_size(size)))
 
     def encode_centres(self, images: Tensor) -> Tensor:
         """Latents (B, D) of the bin centres, unverified, in the flow's dtype."""
@@ -259,6 +278,7 @@ class Flow(nn.Module):
         _at_least("steps, both ends included,", steps, 2)
         z = self.encode(torch.cat([a, b]))
         path = _great_circle(z[: len(a)].double(), z[len(a) :].double(), steps)  # (B, steps, D)
+        path[:, 0], path[:, -1] = z[: len(a)], z[len(a) :]
         # In the precision that the ends were verified in.
         images = self.decode(path.flatten(0, 1).to(z.dtype), (a.shape[2], a.shape[3]))
         return images.unflatten(0, (len(a), steps))
@@ -322,15 +342,31 @@ class Flow(nn.Module):
 
         return require("zoo.publish", "train").push_flow(self, repo_id, dataset, license, **options)
 
-    def certify(self, images: Tensor | None = None) -> exactness.Certificate:
-        """How stable the inverse of every linear layer is, and the measured round trip.
+    @torch.no_grad()
+    def certify(self, images: Tensor | None = None) -> Certificate:
+        """How stable the inverse is: proven of layers and couplings, and measured of the whole.
 
         A `StabilityWarning` names layers for which float32 may not be enough.
 
         Args:
             images: uint8 images to measure on, also their size; by default patterns and noise.
         """
-        return exactness.certify(self, images)
+        if images is None:
+            images = hard_images(self.config.channels, self.config.size)
+        images = images.to(self.device)
+        self._check(images)
+        layers = [layer for _, layer in self.named_bijections()]
+        trips = exactness.round_trip_error(self, images, self.encode(images, exact=False))
+        return Certificate(
+            layers=self._certificates((images.shape[2], images.shape[3])),
+            couplings=coupling_certificates(layers),
+            uncertified=uncertified(layers),
+            amplification=float(amplification(self, images).max()),
+            amplification_at_twice=float(amplification(self, mosaics(images)).max()),
+            round_trip=float(trips.max()),
+            dtype=str(self.dtype).removeprefix("torch."),
+            images=len(images),
+        )
 
     def named_bijections(self) -> Iterator[tuple[str, Bijection]]:
         """Name and layer of every bijection that is not a chain of others, first to last."""
@@ -365,14 +401,53 @@ class Flow(nn.Module):
         return self._conditions.get(size, self._weights(), lambda: self._compute_condition(size))
 
     def _compute_condition(self, size: Size) -> float:
-        certificates = exactness.layer_certificates(self, size)
-        return max(certificate.condition for certificate in certificates)
+        """The same, measured on images of at most `LARGE` times the training sides."""
+        self._warn_beyond(size)
+        height, width = (
+            min(side, LARGE * own) for side, own in zip(size, self.config.size, strict=True)
+        )
+        return worst_condition(self._levels, (height, width))
+
+    def _warn_beyond(self, size: Size) -> None:
+        """Warn at once of a size that no certificate covers: proven at every size, or measured."""
+        if all(side <= 2 * own for side, own in zip(size, self.config.size, strict=True)):
+            return
+        layers = [layer for _, layer in self.named_bijections()]
+        free = next((layer for layer in layers if layer.proven_condition() == math.inf), None)
+        if free is None:
+            return
+        warnings.warn(
+            f"images of {size[0]} x {size[1]} are beyond this flow's certificate: nothing bounds "
+            f"the inverse of {free.name} ({type(free).__name__}) on maps of every size. "
+            "Images may need float64, or be kept in their latents. Flows trained with gain_max "
+            "below 1 have such a bound.",
+            StabilityWarning,
+            stacklevel=2,
+        )
+
+    @property
+    def _levels(self) -> list[Sequence[Bijection]]:
+        return [block.bijections for block in self.blocks]
+
+    def _certificates(self, size: Size) -> tuple[LayerCertificate, ...]:
+        return layer_certificates(self._levels, size)
 
     def _weights(self) -> list[Tensor]:
         return [*self.parameters(), *self.buffers()]
 
     def _diagnosis(self, images: Tensor) -> str:
-        return exactness.diagnosis(self, (images.shape[2], images.shape[3]))
+        """A sentence on the layer that is at fault when a result is not finite."""
+        for name, layer in self.named_bijections():
+            if not all(parameter.isfinite().all() for parameter in layer.parameters()):
+                return f"{name} ({type(layer).__name__}) holds NaN or infinite weights."
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", StabilityWarning)
+            worst = worst_of(self._certificates((images.shape[2], images.shape[3])))
+        if worst is None:
+            return "No layer says how stable it is."
+        return (
+            f"Of all layers {worst.name} ({worst.kind}) amplifies most, by up to {worst.gain:.1g}."
+        )
 
     def _check(self, images: Tensor) -> None:
         check_images(images, self.config.channels, self.divisor)

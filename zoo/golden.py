@@ -9,9 +9,9 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from zoo.errors import WeightsError
-from zoo.exactness import hard_images
 from zoo.files import write_atomically
 from zoo.flow import Flow
+from zoo.patterns import hard_kinds
 
 GOLDEN = "golden.safetensors"
 
@@ -77,7 +77,8 @@ class Golden:
 @torch.no_grad()
 def make_golden(flow: Flow, natural: Tensor | None = None) -> Golden:
     """Golden tensors of a flow, from images of its data set (N, C, H, W) and hard ones."""
-    hard = hard_images(flow.config.channels, flow.config.size, noise=2)
+    kinds = hard_kinds(flow.config.channels, flow.config.size).values()
+    hard = torch.cat([images[:1] for images in kinds])
     images = hard if natural is None else torch.cat([natural, hard])
     return Golden(images, *density(flow, images), 0 if natural is None else len(natural))
 

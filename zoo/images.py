@@ -1,9 +1,12 @@
-"""The check that every method taking images makes first, and images of fewer grey levels."""
+"""uint8 images: the check that every method makes first, fewer grey levels, and hard ones."""
 
 import torch
 from torch import Tensor
 
 from zoo.errors import ImageError
+from zoo.patterns import hard_images
+
+__all__ = ["check_images", "gather_levels", "hard_images", "spread_levels"]
 
 
 def check_images(images: Tensor, channels: int, divisor: int) -> None:

@@ -13,11 +13,13 @@ from zoo.cards.front_matter import TASK
 from zoo.cards.licences import OURS, check_licence
 from zoo.cards.markdown import percent
 from zoo.cards.subject import NOTES, RECIPE, Subject
-from zoo.errors import ArgumentError
+from zoo.errors import ArgumentError, NotInvertibleError
+from zoo.evaluation.exact import round_trips
 from zoo.evaluation.record import EVALUATION, read_evaluation
 from zoo.flow import Flow
 from zoo.golden import GOLDEN, make_golden
 from zoo.hub import HUB, Repository
+from zoo.patterns import hard_images
 from zoo.registry import folder_of, list_models
 from zoo.upload import upload
 from zoo.weights import CONFIG, WEIGHTS, content_hash, read_config, save_folder
@@ -100,12 +102,24 @@ def validate(folder: Path) -> Subject:
     """
     subject = Subject.read(folder)
     subject.golden.check(subject.flow)
+    _check_hard_images(subject.flow)
     card = folder / CARD
     if not card.is_file() or card.read_bytes() != render(subject).encode():
         raise ArgumentError(
             f"{card} is not the card of these files: flowzoo card local-dir:{folder}."
         )
     return subject
+
+
+def _check_hard_images(flow: Flow) -> None:
+    """Raise NotInvertibleError unless every hard image comes back."""
+    images = hard_images(flow.config.channels, flow.config.size)
+    trips = round_trips(flow, images, len(images), "", lambda task, count: None)
+    if trips.exact < len(images):
+        raise NotInvertibleError(
+            f"{len(images) - trips.exact} of {len(images)} hard images do not come back. Do not "
+            "publish these weights: train again, with bounded couplings."
+        )
 
 
 def usage(pinned: str, folder: Path) -> str:

@@ -1,19 +1,23 @@
 """Names of models, and how a name or another source becomes a flow."""
 
 import fnmatch
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from zoo import hub
 from zoo.architectures import build, find_architecture
+from zoo.architectures.config import FlowConfig
 from zoo.errors import ArgumentError, UnknownModelError, WeightsError
 from zoo.flow import Flow
 from zoo.suggest import suggest
 from zoo.weights import load_folder
 
 LOCAL = "local-dir:"
+# Weights trained before couplings and taps were bounded.
+FREE = {"shift_max": None, "log_scale_max": 2.0, "input_max": None}
+FREE_TAPS = {**FREE, "gain_max": None}
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Model:
         preset: Name of its configuration there.
         dataset: What it is trained on.
         sha256: Content hash of its published weights; None if there are none yet.
+        overrides: Fields of the configuration in which the published weights differ from it.
     """
 
     name: str
@@ -33,6 +38,12 @@ class Model:
     preset: str
     dataset: str
     sha256: str | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def config(self) -> FlowConfig:
+        """The configuration of its flow."""
+        return find_architecture(self.architecture).preset(self.preset, **self.overrides)
 
 
 def _unique(models: Iterable[Model]) -> dict[str, Model]:
@@ -54,6 +65,7 @@ MODELS = _unique(
             "compact_mnist",
             "mnist",
             "61fc6bf2a4810ffb17756b001992a8b69f7bc459d1eff69a2232277522c5b44b",
+            FREE_TAPS,
         ),
         Model("cinc_quad_cifar10", "cinc_quad", "compact_cifar10", "cifar10"),
         Model("cinc_quad_fashion_mnist", "cinc_quad", "compact_mnist", "fashion_mnist"),
@@ -63,6 +75,7 @@ MODELS = _unique(
             "compact_mnist",
             "mnist",
             "ba2f469447349bbc8b3075cb1cfd8231ddcf4f9fb4fe4295ab4025b1000cfbcb",
+            FREE_TAPS,
         ),
         Model("conf_cifar10", "conf", "compact_cifar10", "cifar10"),
         Model("conf_fashion_mnist", "conf", "compact_mnist", "fashion_mnist"),
@@ -72,6 +85,7 @@ MODELS = _unique(
             "compact_mnist",
             "mnist",
             "d4a5cdbe51bc7d92e09ffd14481fe890728ae155042273da248ce36c7e1092e1",
+            FREE,
         ),
         Model("emerging_cifar10", "emerging", "compact_cifar10", "cifar10"),
         Model("emerging_fashion_mnist", "emerging", "compact_mnist", "fashion_mnist"),
@@ -84,6 +98,7 @@ MODELS = _unique(
             "compact_mnist",
             "mnist",
             "45d8937f4fd9afb8b999c7922ed05b4744656dc746a6fee5ac3cdba0be172489",
+            FREE_TAPS,
         ),
         Model("glow_cifar10", "glow", "compact_cifar10", "cifar10"),
         Model("glow_fashion_mnist", "glow", "compact_mnist", "fashion_mnist"),
@@ -138,9 +153,8 @@ def load(
     if source.startswith(hub.HUB):
         return hub.load(source, local_files_only=local_files_only, cache_dir=cache_dir, token=token)
     model = find_model(source)
-    preset = find_architecture(model.architecture).preset(model.preset)
     if not pretrained:
-        return build(preset).eval()
+        return build(model.config).eval()
     if model.sha256 is None:
         available = ", ".join(list_models(pretrained=True))
         raise WeightsError(
@@ -148,8 +162,8 @@ def load(
             "pretrained=False builds it with random weights."
         )
     flow = load_folder(folder_of(source), sha256=model.sha256)
-    if flow.config != preset:
-        raise WeightsError(f"config.json of {source} is not {model.preset}. Get the file again.")
+    if flow.config != model.config:
+        raise WeightsError(f"config.json of {source} is not the published one. Get it again.")
     return flow
 
 
@@ -165,7 +179,7 @@ def load_model(name: str, source: str, **options: Any) -> Flow:
     """Load a flow that must have the configuration of a model of the zoo; options as for `load`."""
     model = find_model(name)
     flow = load_architecture(model.architecture, source, **options)
-    if flow.config != find_architecture(model.architecture).preset(model.preset):
+    if flow.config != model.config:
         raise WeightsError(
             f"{source} has another configuration than {name}. zoo.load({source!r}) loads it."
         )

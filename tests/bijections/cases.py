@@ -29,6 +29,7 @@ from zoo.bijections import (
     SymmetricConv,
     VectorCoupling,
 )
+from zoo.bijections.bounds import Bounds
 from zoo.bijections.conv_coupling import Factors
 from zoo.solvers import CORNERS, METHODS
 
@@ -79,12 +80,17 @@ FACTORS = {
     "convolution_only": Factors(scale=False, shift=False, gate="none"),
 }
 
+# So narrow that inputs, shifts and log-scales of the cases are well inside the bent part.
+BOUNDS = Bounds(shift=0.5, log_scale=0.3, inputs=0.8)
+
 CASES: dict[str, Case] = {
     "actnorm": Case(lambda: ActNorm(3), (3, 4, 5)),
     "actnorm-signal": Case(lambda: ActNorm(3), (3, 4)),
     "actnorm-vector": Case(lambda: ActNorm(3), (3,)),
     "additive_coupling": Case(lambda: AdditiveCoupling(5, 8), (5, 3, 4)),
+    "additive_coupling-bounded": Case(lambda: AdditiveCoupling(5, 8, bounds=BOUNDS), (5, 3, 4)),
     "affine_coupling": Case(lambda: AffineCoupling(4, 8), (4, 5, 3)),
+    "affine_coupling-bounded": Case(lambda: AffineCoupling(4, 8, bounds=BOUNDS), (4, 5, 3)),
     "affine_coupling-actnorm": Case(lambda: AffineCoupling(5, 8, actnorm=True), (5, 3, 4)),
     "asinh_gate": Case(lambda: AsinhGate(3), (3, 4, 5)),
     "asinh_gate-vector": Case(lambda: AsinhGate(4), (4,)),
@@ -120,6 +126,9 @@ CASES: dict[str, Case] = {
         for name, factors in FACTORS.items()
     },
     "convolutional_coupling-signal": Case(lambda: ConvolutionalCoupling(5, 6, ndim=1), (5, 4)),
+    "convolutional_coupling-bounded": Case(
+        lambda: ConvolutionalCoupling(5, 6, bounds=BOUNDS), (5, 3, 4)
+    ),
     "convolutional_coupling-actnorm": Case(
         lambda: ConvolutionalCoupling(4, 6, actnorm=True), (4, 5, 3)
     ),
@@ -148,6 +157,10 @@ CASES: dict[str, Case] = {
         for corner in CORNERS
     },
     "quad_coupling": Case(lambda: QuadCoupling(8, 6), (8, 3, 4)),
+    "quad_coupling-bounded": Case(lambda: QuadCoupling(8, 6, bounds=BOUNDS), (8, 3, 4)),
+    "quad_coupling-shared-bounded": Case(
+        lambda: QuadCoupling(8, 7, shared=True, bounds=BOUNDS), (8, 3, 4)
+    ),
     "quad_coupling-additive": Case(lambda: QuadCoupling(4, 6, affine=False), (4, 4, 3)),
     "quad_coupling-shared": Case(lambda: QuadCoupling(8, 7, shared=True), (8, 3, 4)),
     "quad_coupling-shared-additive": Case(
@@ -156,6 +169,7 @@ CASES: dict[str, Case] = {
     "slog_gate": Case(lambda: SLogGate(3), (3, 4, 5)),
     "slog_gate-vector": Case(lambda: SLogGate(4), (4,)),
     "split": Case(lambda: Split(5), (5, 3, 4)),
+    "split-bounded": Case(lambda: Split(5, BOUNDS), (5, 3, 4)),
     "squeeze": Case(Squeeze, (3, 4, 6)),
     **{
         f"symmetric-1d-{boundary}-{kernel}-{n}": Case(

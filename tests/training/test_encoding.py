@@ -134,7 +134,7 @@ def test_the_flow_takes_a_batch_at_a_time(run, model, tmp_path, monkeypatch) -> 
     assert batches == [300, 300, 300, 100, 300, 200]
 
 
-@pytest.mark.filterwarnings("ignore::zoo.exactness.StabilityWarning")
+@pytest.mark.filterwarnings("ignore::zoo.certificate.StabilityWarning")
 def test_images_that_need_float64_are_counted_and_come_back(tmp_path) -> None:
     source = save(tmp_path / "model", explode(tiny(size=(8, 8)), 5.0))
     index = encode_dataset(source, "digits", tmp_path, tmp_path / "z")
@@ -160,7 +160,7 @@ def test_an_image_that_needs_float64_costs_its_batch_only(model, tmp_path, monke
     assert torch.equal(zoo.latents.load(tmp_path / "z").decode(range(297)), images)
 
 
-@pytest.mark.filterwarnings("ignore::zoo.exactness.StabilityWarning")
+@pytest.mark.filterwarnings("ignore::zoo.certificate.StabilityWarning")
 def test_images_that_do_not_come_back_stop_it(tmp_path) -> None:
     source = save(tmp_path / "model", explode(tiny(size=(8, 8)), 50.0))
     with pytest.raises(NotInvertibleError, match="shard 0, from its image 0 on: 100 of 100 images"):

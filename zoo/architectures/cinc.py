@@ -6,7 +6,7 @@ from functools import partial
 
 from zoo.architectures.config import PaddedConvConfig
 from zoo.architectures.multiscale import multiscale
-from zoo.architectures.presets import compact, standard
+from zoo.architectures.presets import STABLE, compact, standard
 from zoo.bijections import ActNorm, AffineCoupling, Bijection, PaddedConv2d, QuadCoupling, Split
 from zoo.errors import ConfigError
 from zoo.flow import Flow
@@ -47,17 +47,17 @@ def cinc_quad(config: CIncQuadConfig) -> Flow:
 def _cinc(config: CIncConfig, coupling: Callable[..., Bijection]) -> Flow:
     def step(channels: int) -> tuple[Bijection, ...]:
         convolution = PaddedConv2d(channels, **config.options)
-        last = coupling(channels, config.hidden_channels, actnorm=config.net_actnorm)
+        last = coupling(channels, config.hidden_channels, **config.coupling)
         return ActNorm(channels), convolution, last
 
-    return multiscale(config, step, Split)
+    return multiscale(config, step, partial(Split, bounds=config.bounds))
 
 
 PAPER = {"hidden_channels": 512, "net_actnorm": True, "preprocessing": "center"}
 
-PRESETS = standard(CIncConfig, PAPER)
+PRESETS = standard(CIncConfig, PAPER, STABLE)
 # The compact sizes have one net for three: as wide as makes as many parameters as Glow has.
 QUAD_PRESETS = {
     **standard(CIncQuadConfig, PAPER),
-    **compact(partial(CIncQuadConfig, shared_net=True), widths=(64, 112)),
+    **compact(partial(CIncQuadConfig, shared_net=True, **STABLE), widths=(64, 112)),
 }

@@ -1,6 +1,7 @@
 """CONF, invertible convolutional flow: actnorm, 1 x 1 convolution, convolutional coupling."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from zoo.architectures.config import FlowConfig
 from zoo.architectures.multiscale import multiscale
@@ -30,11 +31,11 @@ def conf(config: ConfConfig) -> Flow:
 
     def step(channels: int) -> tuple[ActNorm, Conv1x1, ConvolutionalCoupling]:
         coupling = ConvolutionalCoupling(
-            channels, config.hidden_channels, config, actnorm=config.net_actnorm
+            channels, config.hidden_channels, config, **config.coupling
         )
         return ActNorm(channels), Conv1x1(channels), coupling
 
-    return multiscale(config, step, Split)
+    return multiscale(config, step, partial(Split, bounds=config.bounds))
 
 
 # The paper's sizes are not known. The kernels' heads take parameters; these widths match the

@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args
 
+from zoo.bijections.bounds import Bounds
 from zoo.errors import ConfigError
 
 Preprocessing = Literal["center", "logit"]
@@ -13,7 +14,13 @@ Config = TypeVar("Config", bound="FlowConfig")
 # A configuration may come from anywhere: absurd ones are refused before anything is allocated.
 MOST = {"levels": 16, "steps": 1024}
 # Fields that configurations published before them lack, with the value that they had.
-LATER = {"colour_last": False, "shared_net": False}
+LATER = {
+    "colour_last": False,
+    "shared_net": False,
+    "shift_max": None,
+    "log_scale_max": 2.0,
+    "input_max": None,
+}
 MOST_WEIGHTS, MOST_PIXELS = 2**31, 2**28
 MAGNITUDE_FACTOR = 16
 
@@ -33,6 +40,9 @@ class FlowConfig:
         logit_alpha: Distance that the logit keeps from 0 and 1.
         colour_last: Whether the channels of the colours stay neighbours in every squeeze, so that
             a flow of grey images can be mapped to one of colours.
+        shift_max: Bound of the couplings' shifts; None leaves them free.
+        log_scale_max: Bound of the couplings' log-scales.
+        input_max: Bound of what the couplings' nets see; None shows them everything.
     """
 
     channels: int
@@ -44,6 +54,9 @@ class FlowConfig:
     preprocessing: Preprocessing
     logit_alpha: float = 1e-6
     colour_last: bool = False
+    shift_max: float | None = None
+    log_scale_max: float = 2.0
+    input_max: float | None = None
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -58,6 +71,10 @@ class FlowConfig:
                 raise ConfigError(f"{name} must be true or false; got {getattr(self, name)!r}.")
         if not isinstance(self.logit_alpha, float) or not 0 < self.logit_alpha <= 0.25:
             raise ConfigError(f"logit_alpha must be in (0, 0.25]; got {self.logit_alpha!r}.")
+        check_bound("log_scale_max", self.log_scale_max)
+        for name in ("shift_max", "input_max"):
+            if (bound := getattr(self, name)) is not None:
+                check_bound(name, bound)
         if self.preprocessing not in get_args(Preprocessing):
             choices = ", ".join(get_args(Preprocessing))
             raise ConfigError(
@@ -71,6 +88,16 @@ class FlowConfig:
             )
         if self.channels * math.prod(self.size) > MOST_PIXELS or self.magnitude > MOST_WEIGHTS:
             raise ConfigError("this flow would need gigabytes: fewer channels, steps, or pixels.")
+
+    @property
+    def bounds(self) -> Bounds:
+        """Limits of every coupling and split."""
+        return Bounds(self.shift_max, self.log_scale_max, self.input_max)
+
+    @property
+    def coupling(self) -> dict[str, Any]:
+        """What every coupling of the flow is built with, beside its widths."""
+        return {"actnorm": self.net_actnorm, "bounds": self.bounds}
 
     @property
     def longest_kernel(self) -> int:
@@ -108,6 +135,12 @@ class FlowConfig:
         return {k: v for k, v in values.items() if k not in LATER or v != LATER[k]}
 
 
+def check_bound(name: str, value: object) -> None:
+    """Raise ConfigError unless the value is a positive finite number."""
+    if type(value) not in (int, float) or not 0 < value < math.inf:  # type: ignore[operator]
+        raise ConfigError(f"{name} must be a positive number or null; got {value!r}.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class PaddedConvConfig(FlowConfig):
     """Configuration of a flow with padded convolutions.
@@ -124,9 +157,8 @@ class PaddedConvConfig(FlowConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        gain = self.gain_max
-        if gain is not None and (type(gain) not in (int, float) or not 0 < gain < math.inf):
-            raise ConfigError(f"gain_max must be a positive number or null; got {gain!r}.")
+        if self.gain_max is not None:
+            check_bound("gain_max", self.gain_max)
         if not isinstance(self.invert, bool):
             raise ConfigError(f"invert must be true or false; got {self.invert!r}.")
 

@@ -1,10 +1,11 @@
 """Emerging, a baseline: actnorm, 1 x 1 convolution, emerging convolution, affine coupling."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from zoo.architectures.config import PaddedConvConfig
 from zoo.architectures.multiscale import multiscale
-from zoo.architectures.presets import standard
+from zoo.architectures.presets import STABLE, standard
 from zoo.bijections import ActNorm, AffineCoupling, Bijection, Conv1x1, EmergingConv2d, Split
 from zoo.flow import Flow
 
@@ -19,13 +20,13 @@ def emerging(config: EmergingConfig) -> Flow:
 
     def step(channels: int) -> tuple[Bijection, ...]:
         convolution = EmergingConv2d(channels, **config.options)
-        coupling = AffineCoupling(channels, config.hidden_channels, actnorm=config.net_actnorm)
+        coupling = AffineCoupling(channels, config.hidden_channels, **config.coupling)
         return ActNorm(channels), Conv1x1(channels), convolution, coupling
 
-    return multiscale(config, step, Split)
+    return multiscale(config, step, partial(Split, bounds=config.bounds))
 
 
 # Glow's.
 PAPER = {"hidden_channels": 512, "net_actnorm": True, "preprocessing": "center"}
 
-PRESETS = standard(EmergingConfig, PAPER)
+PRESETS = standard(EmergingConfig, PAPER, STABLE)

@@ -5,7 +5,7 @@ from typing import Any
 
 from zoo.architectures.config import PaddedConvConfig
 from zoo.architectures.multiscale import multiscale
-from zoo.architectures.presets import IMAGENET64, MNIST, standard
+from zoo.architectures.presets import IMAGENET64, MNIST, STABLE, standard
 from zoo.bijections import ActNorm, AffineCoupling, Bijection, Conv1x1, FInCUnit
 from zoo.flow import Flow
 
@@ -19,7 +19,7 @@ def finc(config: FIncConfig) -> Flow:
     """Build FInC Flow (Nagar et al., 2023, section 3); a coupling is the split's prior."""
 
     def coupling(channels: int) -> AffineCoupling:
-        return AffineCoupling(channels, config.hidden_channels, actnorm=config.net_actnorm)
+        return AffineCoupling(channels, config.hidden_channels, **config.coupling)
 
     def step(channels: int) -> tuple[Bijection, ...]:
         unit = FInCUnit(channels, **config.options)
@@ -34,7 +34,7 @@ PAPER: dict[str, Any] = {"hidden_channels": 512, "net_actnorm": False, "preproce
 LARGE = FIncConfig(**{**IMAGENET64, "levels": 3}, **PAPER, steps=32)
 
 PRESETS = {
-    **standard(FIncConfig, PAPER),
+    **standard(FIncConfig, PAPER, STABLE),
     "paper_mnist": FIncConfig(**MNIST, **PAPER, steps=16),
     "paper_imagenet64": LARGE,
     "paper_celeba64": LARGE,

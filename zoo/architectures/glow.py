@@ -1,6 +1,7 @@
 """Glow, the baseline: actnorm, 1 x 1 convolution, affine coupling."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from zoo.architectures.config import FlowConfig
 from zoo.architectures.multiscale import multiscale
@@ -18,10 +19,10 @@ def glow(config: GlowConfig) -> Flow:
     """Build Glow (Kingma & Dhariwal, 2018, figure 2)."""
 
     def step(channels: int) -> tuple[ActNorm, Conv1x1, AffineCoupling]:
-        coupling = AffineCoupling(channels, config.hidden_channels, actnorm=config.net_actnorm)
+        coupling = AffineCoupling(channels, config.hidden_channels, **config.coupling)
         return ActNorm(channels), Conv1x1(channels), coupling
 
-    return multiscale(config, step, Split)
+    return multiscale(config, step, partial(Split, bounds=config.bounds))
 
 
 PAPER = {"hidden_channels": 512, "net_actnorm": True, "preprocessing": "center"}

@@ -1,6 +1,7 @@
 """Sizes that the architectures share."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from zoo.architectures.config import Config
@@ -12,20 +13,26 @@ GALAXY: dict[str, Any] = {"channels": 3, "size": (32, 32), "levels": 2}
 
 # Trainable on two CPU cores. alpha = 1e-3 is a quarter of a grey level: the noise of black pixels
 # then spreads over 1.6 units of the logit, not over an exponential tail that the flow must undo.
-COMPACT: dict[str, Any] = {"steps": 8, "net_actnorm": False}
+# The bounds keep every image exact and cost no bits (docs/stability.md).
+BOUNDED: dict[str, Any] = {"shift_max": 8.0, "log_scale_max": 1.0, "input_max": 5.0}
+COMPACT: dict[str, Any] = {"steps": 8, "net_actnorm": False, **BOUNDED}
 COMPACT_MNIST: dict[str, Any] = {**MNIST, **COMPACT, "preprocessing": "logit", "logit_alpha": 1e-3}
 COMPACT_CIFAR10: dict[str, Any] = {**CIFAR10, **COMPACT, "preprocessing": "center"}
 
 
+# Of flows with padded convolutions: their inverse is stable at every size of image.
+STABLE: dict[str, Any] = {"gain_max": 0.95}
+
+
 def standard(
-    config: type[Config], paper: dict[str, Any], compact_widths: tuple[int, int] = (64, 128)
+    config: type[Config], paper: dict[str, Any], compact_fields: dict[str, Any] | None = None
 ) -> dict[str, Config]:
     """The named configurations of an architecture whose paper has Glow's sizes.
 
     Args:
         config: Its configuration class.
         paper: Fields that all of its paper's configurations share.
-        compact_widths: Width of the coupling nets in the compact MNIST and CIFAR-10 sizes.
+        compact_fields: Fields that its compact configurations share.
     """
     return {
         "paper_cifar10": config(**CIFAR10, **paper, steps=32),
@@ -34,7 +41,7 @@ def standard(
         # The papers do not say which sizes they take for faces: those of the other 64 x 64 images.
         "paper_celeba64": config(**IMAGENET64, **paper, steps=48),
         "paper_galaxy": config(**GALAXY, **paper, steps=8),
-        **compact(config, compact_widths),
+        **compact(partial(config, **(compact_fields or {})), widths=(64, 128)),
     }
 
 

@@ -27,6 +27,7 @@ class ActNorm(CachedBijection):
         channels: Number of channels C of the (B, C, *size) input; the size may have no axis.
     """
 
+    elementwise = True
     initialized: Tensor
 
     def __init__(self, channels: int) -> None:

@@ -2,12 +2,13 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from zoo.bijections.recompute import CHOICES, Activations, store
-from zoo.bijections.stability import Stability
+from zoo.bijections.stability import Limits, Stability
 
 
 class Bijection(nn.Module):
@@ -19,9 +20,12 @@ class Bijection(nn.Module):
 
     Attributes:
         name: What errors call it: its path, once it is in a `Flow`.
+        elementwise: Whether it moves, scales or bends numbers one by one, so that no error spreads.
+            Other layers are certified by `stability` or `limits`, or called uncertified.
     """
 
     name: str
+    elementwise: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,6 +41,17 @@ class Bijection(nn.Module):
 
     def stability(self, size: tuple[int, int]) -> Stability | None:
         """For linear maps with weights: how much the inverse amplifies errors on (H, W) maps."""
+        return None
+
+    def proven_condition(self) -> float:
+        """What `stability` proves of the condition number at every size, found in no time.
+
+        1 for layers without it, infinite if nothing is proven.
+        """
+        return 1.0
+
+    def limits(self) -> Limits | None:
+        """For couplings: what bounds their scales and shifts."""
         return None
 
 

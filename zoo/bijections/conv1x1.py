@@ -58,6 +58,9 @@ class Conv1x1(CachedBijection):
         gain = float(_norm(self.inverse_weights(torch.float64)[0]))
         return Stability(gain, gain, gain * float(_norm(self.forward_weights(torch.float64)[0])))
 
+    def proven_condition(self) -> float:
+        return self.stability((1, 1)).condition
+
     def forward_weights(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """W, (C, C), and log|det W|."""
         lower, upper, log_diagonal = self._factors(dtype)

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from zoo.bijections.base import Bijection
 from zoo.bijections.boundary import BoundaryName, Size
-from zoo.bijections.coupling import BOUND, halves
+from zoo.bijections.bounds import FREE, Bounds
+from zoo.bijections.coupling import halves
 from zoo.bijections.gates import GATES, Gate, GateName
 from zoo.bijections.kernels import Kernel, KernelName, make_kernel
 from zoo.bijections.nets import DenseTrunk, Trunk, ZeroConv, ZeroLinear
-from zoo.bijections.scale import bounded
-from zoo.bijections.stability import Stability
+from zoo.bijections.stability import Limits, Stability
 from zoo.errors import ConfigError
 
 ConvolutionName = BoundaryName | Literal["none"]
@@ -107,6 +107,7 @@ class Conditioner(nn.Module):
         maps: Features -> shift and log-scale, those that there are, concatenated; None for none.
         kernels: Pooled features (B, hidden) -> coefficients of all kernels; None for none.
         signals: Number of kernels.
+        bounds: Limits of what the trunk sees, and of shift and log-scale.
     """
 
     def __init__(
@@ -116,18 +117,20 @@ class Conditioner(nn.Module):
         maps: nn.Module | None,
         kernels: nn.Module | None,
         signals: int,
+        bounds: Bounds,
     ) -> None:
         super().__init__()
         self.scale, self.shift, self.signals = factors.scale, factors.shift, signals
+        self.bounds = bounds
         self.trunk, self.maps, self.kernels = trunk, maps, kernels
 
     def forward(self, kept: Tensor) -> Conditions:
-        features = self.trunk(kept)
+        features = self.trunk(self.bounds.seen(kept))
         shift = log_scale = coefficients = None
         if self.maps is not None:
             parts = self.maps(features).chunk(self.shift + self.scale, dim=1)
-            shift = parts[0] if self.shift else None
-            log_scale = bounded(parts[-1], BOUND) if self.scale else None
+            shift = self.bounds.limit_shift(parts[0]) if self.shift else None
+            log_scale = self.bounds.limit_log_scale(parts[-1]) if self.scale else None
         if self.kernels is not None:
             pooled = features if features.dim() == 2 else features.flatten(2).mean(2)
             coefficients = self.kernels(pooled).unflatten(1, (self.signals, -1))
@@ -137,7 +140,7 @@ class Conditioner(nn.Module):
 class FactoredCoupling(Bijection):
     """y1 = x1; y2 = gate(s(x1) * (w(x1) conv x2) + t(x1)), each factor switchable.
 
-    log_det = sum log|eigenvalues of w| + sum log s + the gate's. |log s| < 2.
+    log_det = sum log|eigenvalues of w| + sum log s + the gate's.
 
     Args:
         sizes: Channels of the kept and of the changed half.
@@ -195,6 +198,16 @@ class FactoredCoupling(Bijection):
             return None if math.isinf(bound) else Stability(bound, bound, bound * bound)
         return self.kernel.stability(self.coefficients, size)
 
+    def proven_condition(self) -> float:
+        return 1.0 if self.kernel is None else self.kernel.gain_bound**2
+
+    def limits(self) -> Limits:
+        """Those of scale and shift; the convolution is part of `stability` if it is bounded."""
+        scale, shift = self.net.bounds.limits(affine=self.net.scale)
+        adaptive = self.kernel is not None and self.coefficients is None
+        unbounded = adaptive and math.isinf(self.kernel.gain_bound)
+        return Limits(math.inf if unbounded else scale, shift if self.net.shift else 0.0)
+
     def _convolve(
         self, x: Tensor, conditions: Conditions, *, inverse: bool = False
     ) -> tuple[Tensor, Tensor]:
@@ -215,7 +228,7 @@ class ConvolutionalCoupling(FactoredCoupling):
     """CONF's coupling of maps (B, C, H, W) or signals (B, C, N), with a convolutional net.
 
     y1 = x1; y2 = gate(s(x1) * (w(x1) conv x2) + t(x1)); starts as its gate. A kernel per changed
-    channel, and per sample if adaptive. |log s| < 2; spectral kernels amplify by at most e^2.
+    channel, and per sample if adaptive. Spectral kernels amplify by at most e^2.
 
     Source: Invertible Convolutional Flow (Karami et al., 2019); the order of the factors is
     inferred.
@@ -226,6 +239,7 @@ class ConvolutionalCoupling(FactoredCoupling):
         factors: Which factors there are.
         ndim: 2 for maps, 1 for signals.
         actnorm: Use ActNorms in the net.
+        bounds: Limits of what the net sees, and of shift and log-scale.
     """
 
     def __init__(
@@ -236,6 +250,7 @@ class ConvolutionalCoupling(FactoredCoupling):
         *,
         ndim: int = 2,
         actnorm: bool = False,
+        bounds: Bounds = FREE,
     ) -> None:
         factors = factors or Factors()
         kept, changed = halves(channels)
@@ -246,6 +261,7 @@ class ConvolutionalCoupling(FactoredCoupling):
             ZeroConv(hidden_channels, outputs, scaled=actnorm, ndim=ndim) if outputs else None,
             _kernel_head(factors, hidden_channels, changed, kernel),
             signals=changed,
+            bounds=bounds,
         )
         super().__init__((kept, changed), factors, kernel, net, signals=changed)
 
@@ -272,6 +288,7 @@ class VectorCoupling(FactoredCoupling):
             ZeroLinear(hidden_features, outputs) if outputs else None,
             _kernel_head(factors, hidden_features, 1, kernel),
             signals=1,
+            bounds=FREE,
         )
         super().__init__((kept, changed), factors, kernel, net, signals=1)
 

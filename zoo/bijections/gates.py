@@ -31,6 +31,8 @@ class Gate(Bijection):
         channels: Number of channels C of the (B, C, ...) input.
     """
 
+    elementwise = True
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.raw = nn.Parameter(torch.zeros(channels))

@@ -51,7 +51,8 @@ class CornerConv(CachedBijection):
         init_std: Standard deviation of the taps at the start.
         gain_max: Keep the gain bound g below this, whatever training does. The taps are then
             A0 N, where the parameters hold N before its rows are shrunk: N / sqrt(1 + (g /
-            gain_max)^2), with g their absolute sums. None leaves the taps free.
+            gain_max)^2), with g their absolute sums, and start at about a fifth of the bound.
+            None leaves the taps free.
         method: How to invert, see `zoo.solvers`; "auto" is the fastest.
         invert: Solve in forward and convolve in inverse, so that sampling costs a convolution
             (Inverse-Flow, Nagar & Varma, 2024).
@@ -78,6 +79,8 @@ class CornerConv(CachedBijection):
         groups, n = len(corners), channels // len(corners)
         self.channels, self.kernel_size, self.corners = channels, (kh, kw), corners
         self.gain_max, self.method, self.invert, self.upper = gain_max, method, invert, upper
+        if gain_max is not None:  # far below the bound, or noise would take up what it leaves
+            init_std = min(init_std, gain_max / (4 * n * max(1, kh * kw - 1)))
         self.taps = nn.Parameter(torch.randn(groups, n, n, kh * kw - 1) * init_std)
         self.lower = nn.Parameter(torch.randn(groups, n * (n - 1) // 2) * init_std)
         free = diagonal == "free"
@@ -132,15 +135,18 @@ class CornerConv(CachedBijection):
             NonFiniteError: For NaN or infinite weights.
         """
         kernel = self.operator().checked().kernel
-        inverse = inverses(kernel[..., -1, -1])
-        g = float(_row_sums((inverse @ kernel.flatten(3)[..., :-1].flatten(2))[..., None]))
-        bound = float(_row_sums(inverse[..., None])) / (1 - g) if g < 1 else math.inf
+        g, bound = _proof(kernel)
         solve = float(_row_sums(impulse_response(kernel, size)).nan_to_num(math.inf, math.inf))
         # Taps that reach beyond the map are idle.
         convolve = float(_row_sums(kernel[..., -size[0] :, -size[1] :]))
         if self.invert:
             return Stability(float(_row_sums(kernel)), convolve, solve * convolve, g)
         return Stability(bound, solve, solve * convolve, g)
+
+    @torch.no_grad()
+    def proven_condition(self) -> float:
+        kernel = self.operator().checked().kernel
+        return _proof(kernel)[1] * float(_row_sums(kernel))
 
     def operator(self) -> Operator:
         """What `zoo.solvers` inverts, in float64."""
@@ -279,6 +285,13 @@ def _check_options(
     for name, value, kind in (("diagonal", diagonal, Diagonal), ("method", method, Method)):
         if value not in get_args(kind):
             raise ConfigError(f"unknown {name} {value!r}; choose from {', '.join(get_args(kind))}.")
+
+
+def _proof(kernel: Tensor) -> tuple[float, float]:
+    """g, and what the solve amplifies by at most at any size, of (G, C, C, kh, kw)."""
+    inverse = inverses(kernel[..., -1, -1])
+    g = float(_row_sums((inverse @ kernel.flatten(3)[..., :-1].flatten(2))[..., None]))
+    return g, float(_row_sums(inverse[..., None])) / (1 - g) if g < 1 else math.inf
 
 
 def _row_sums(matrix: Tensor) -> Tensor:

@@ -25,6 +25,8 @@ class Dequantize(Bijection):
         levels: Number of grey levels.
     """
 
+    elementwise = True
+
     def __init__(self, levels: int = 256) -> None:
         super().__init__()
         self.levels = levels
@@ -54,6 +56,8 @@ class Dequantize(Bijection):
 class Center(Bijection):
     """y = x - 1/2, for x in [0, 1]; log_det = 0."""
 
+    elementwise = True
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return x - 0.5, x.new_zeros(len(x))
 
@@ -69,6 +73,8 @@ class Logit(Bijection):
     Args:
         alpha: Distance kept from 0 and 1; at most 1/4, greater than 0.
     """
+
+    elementwise = True
 
     def __init__(self, alpha: float = 1e-6) -> None:
         super().__init__()

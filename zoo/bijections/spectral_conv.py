@@ -33,6 +33,9 @@ class SpectralConv(Bijection):
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
         return self.kernel.deconvolve(y, self.coefficients)
 
+    def proven_condition(self) -> float:
+        return self.kernel.gain_bound**2
+
     def stability(self, size: Size) -> Stability:
         """Gain of the inverse (spectral norm) and condition number on maps of this size."""
         return self.kernel.stability(self.coefficients, size)

@@ -16,6 +16,8 @@ class Squeeze(Bijection):
         together: Number of neighbouring channels, such as colours, that remain neighbours.
     """
 
+    elementwise = True
+
     def __init__(self, together: int = 1) -> None:
         super().__init__()
         self.together = together

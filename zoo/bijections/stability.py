@@ -1,4 +1,4 @@
-"""How much the inverse of a layer amplifies errors."""
+"""How much the inverse of a layer amplifies errors, and what bounds a coupling."""
 
 from typing import NamedTuple
 
@@ -23,3 +23,15 @@ class Stability(NamedTuple):
     gain: float
     condition: float
     g: float | None = None
+
+
+class Limits(NamedTuple):
+    """What bounds a coupling for any weights and any input.
+
+    Attributes:
+        scale: The most that it stretches or shrinks a number by; infinite if nothing bounds it.
+        shift: The most that it adds to a number; infinite if nothing bounds it.
+    """
+
+    scale: float
+    shift: float

@@ -58,7 +58,8 @@ class Subject:
 
     def owns(self, evaluation: dict[str, Any]) -> bool:
         """Whether an evaluation is of these weights and has what figures are drawn from."""
-        return evaluation.get("sha256") == self.sha256 and "likelihood_histogram" in evaluation
+        measured = {"likelihood_histogram", "hostile"} <= evaluation.keys()
+        return measured and evaluation.get("sha256") == self.sha256
 
     @property
     def name(self) -> str:

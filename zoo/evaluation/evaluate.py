@@ -3,17 +3,17 @@
 import dataclasses
 import math
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from zoo.errors import NotInvertibleError
+from zoo.certificate import Certificate, LayerCertificate
 from zoo.evaluation.batches import Progress, batches
+from zoo.evaluation.exact import hostile, round_trips
 from zoo.evaluation.outliers import likelihood_histogram
 from zoo.evaluation.versions import versions
-from zoo.exactness import LayerCertificate, round_trip_error
 from zoo.flow import Flow
 
 
@@ -48,7 +48,7 @@ def evaluate(
         flow, compared, batch_size=batch_size, seed=seed, progress=progress
     )
     single, weighted = _bits_per_dim(flow, images, n_samples, batch_size, seed, progress)
-    trips = _exactness(flow, images, batch_size, progress)
+    trips = round_trips(flow, images, batch_size, "exactness", progress)
     finite, sample_s = _finite_samples(flow, n_drawn, batch_size, seed, progress)
     certificate = flow.certify(images[:1000].to(flow.device))
     return {
@@ -58,8 +58,11 @@ def evaluate(
         "bits_per_dim_weighted_standard_error": _standard_error(weighted),
         "exact_share": trips.exact / len(images),
         "float64_share": trips.float64 / len(images),
+        "kept_share": trips.kept / len(images),
+        "hostile": hostile(flow, images, batch_size, progress),
         "round_trip_grey_levels": certificate.round_trip,
         "certificate": [_layer(layer) for layer in certificate.layers],
+        "couplings": _couplings(certificate),
         "finite_sample_share": finite / n_drawn,
         "likelihood_histogram": histogram,
         "parameters": sum(parameter.numel() for parameter in flow.parameters()),
@@ -99,61 +102,6 @@ def _bits_per_dim(
     return -torch.cat(single) / bits, -torch.cat(weighted) / bits
 
 
-class RoundTrips(NamedTuple):
-    """What came of encoding images and decoding them again.
-
-    Attributes:
-        exact: How many came back.
-        float64: How many were encoded in float64, whole batches at a time.
-        timed: How many were encoded with verification, in the seconds below.
-        encode_s: Seconds of that.
-        decode_s: Seconds of decoding them.
-    """
-
-    exact: int = 0
-    float64: int = 0
-    timed: int = 0
-    encode_s: float = 0.0
-    decode_s: float = 0.0
-
-    @classmethod
-    def total(cls, trips: Iterable["RoundTrips"]) -> "RoundTrips":
-        """Those of all parts together."""
-        return cls(*map(sum, zip(*trips, strict=True)))
-
-
-def _exactness(flow: Flow, images: Tensor, batch_size: int, progress: Progress) -> RoundTrips:
-    trips = (
-        _round_trip(flow, batch.to(flow.device))
-        for batch in batches(images, batch_size, "exactness", progress)
-    )
-    return RoundTrips.total(trips)
-
-
-def _round_trip(flow: Flow, images: Tensor) -> RoundTrips:
-    start = time.perf_counter()
-    try:
-        z = flow.encode(images)
-    except NotInvertibleError:
-        if len(images) > 1:  # of the others some may come back
-            return RoundTrips.total(_round_trip(flow, image) for image in images.split(1))
-        return RoundTrips(exact=int(_comes_back_unverified(flow, images)))
-    middle = time.perf_counter()
-    back = flow.decode(z, (images.shape[2], images.shape[3]))
-    return RoundTrips(
-        exact=int((back == images).flatten(1).all(1).sum()),
-        float64=len(images) * (z.dtype == torch.float64),
-        timed=len(images),
-        encode_s=middle - start,
-        decode_s=time.perf_counter() - middle,
-    )
-
-
-def _comes_back_unverified(flow: Flow, image: Tensor) -> bool:
-    """Whether an image comes back that `encode` refuses, with less than its margin."""
-    return bool(round_trip_error(flow, image, flow.encode(image, exact=False)) < 0.5)
-
-
 def _finite_samples(
     flow: Flow, count: int, batch_size: int, seed: int, progress: Progress
 ) -> tuple[int, float]:
@@ -177,10 +125,26 @@ def _standard_error(values: Tensor) -> float:
     return float(values.std() / len(values) ** 0.5)
 
 
+def _couplings(certificate: Certificate) -> dict[str, Any]:
+    """What bounds all couplings, in JSON types."""
+    scales = [coupling.scale for coupling in certificate.couplings]
+    shifts = [coupling.shift for coupling in certificate.couplings]
+    return {
+        "number": len(scales),
+        "scale": _finite(max(scales, default=1.0)),
+        "shift": _finite(max(shifts, default=0.0)),
+        "uncertified": list(certificate.uncertified),
+    }
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no infinity."""
+    return None if math.isinf(value) else value
+
+
 def _layer(certificate: LayerCertificate) -> dict[str, Any]:
-    """A layer's certificate in JSON types: JSON has no infinity."""
+    """A layer's certificate in JSON types."""
     values = dataclasses.asdict(certificate)
     return {
-        key: None if isinstance(value, float) and math.isinf(value) else value
-        for key, value in values.items()
+        key: _finite(value) if isinstance(value, float) else value for key, value in values.items()
     }
