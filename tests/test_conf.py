@@ -3,11 +3,11 @@
 import pytest
 import torch
 
+from benchmarks.conf_ablation import VARIANTS
 from tests.test_flow import tiny
 from zoo.architectures import ARCHITECTURES, build
 from zoo.bijections import ConvolutionalCoupling
 from zoo.patterns import hard_images
-from zoo.training.ablation import VARIANTS
 from zoo.training.data import load_images
 
 

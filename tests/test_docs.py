@@ -1,6 +1,7 @@
 """The docs say what the files of measurements beside them say."""
 
 import csv
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +27,39 @@ def bounded_taps() -> Iterator[str]:
         gains = [f"{float(row[name]):.2f}" for name in ("g", "gain", "gain_64")]
         bits = f"{float(row['bits_per_dim']):.4f}"
         yield line(row["data"], f"`{row['flow']}`", row["gain_max"], bits, *gains)
+
+
+def bounds() -> Iterator[str]:
+    """Every run with bounds or without them: likelihood, and what hostile images take."""
+    for row in records("bounds.csv"):
+        bits, error, median, worst, g = (
+            float(row[name] or "nan")
+            for name in ("bits_per_dim", "standard_error", "median_error", "worst_error", "g")
+        )
+        counts = " / ".join(row[name] for name in ("float32", "float64", "kept"))
+        yield line(
+            *(row["data"], f"`{row['flow']}`", row["variant"], row["seed"]),
+            *(f"{bits:.4f} ± {error:.3f}", counts, f"{median:.2g} / {worst:.2g}"),
+            "-" if g != g else f"{g:.2f}",
+        )
+
+
+def sizes() -> Iterator[str]:
+    """Float32 errors of the same runs at larger images."""
+    for row in records("bounds.csv"):
+        errors = (f"{float(row[f'error_{sides}']):.1g}" for sides in (1, 4, 16))
+        yield line(row["data"], f"`{row['flow']}`", row["variant"], row["seed"], *errors)
+
+
+def hostile() -> Iterator[str]:
+    """What hostile images of each published flow take."""
+    for name in zoo.list_models(pretrained=True):
+        measured = json.loads((DOCS.parent / "model_cards" / name / "eval.json").read_text())
+        for images, found in measured["hostile"].items():
+            counts = (
+                str(found[key]) for key in ("images", "float32", "float64", "kept", "refused")
+            )
+            yield line(f"`{name}`", images, *counts, f"{found['amplification']:.2g}")
 
 
 def cases() -> dict[tuple[str, ...], list[Record]]:
@@ -132,7 +166,8 @@ def budget() -> Iterator[str]:
 
 
 TABLES: dict[str, tuple[Callable[[], Iterator[str]], ...]] = {
-    "stability.md": (bounded_taps,),
+    "stability.md": (hostile,),
+    "measurements/bounds.md": (bounded_taps, bounds, sizes),
     "inverse.md": (inverses, choices, flows, loading),
     "conf.md": (ablation, spectral),
     "scale.md": (scaling,),

@@ -14,8 +14,8 @@ from tests.bijections.test_bijections import flat_jacobian
 from zoo import Flow
 from zoo.architectures import ARCHITECTURES, build
 from zoo.bijections.padded_conv import CornerConv
-from zoo.errors import ArgumentError, ImageError, LatentError, NonFiniteError, NotInvertibleError
 from zoo.certificate import StabilityWarning
+from zoo.errors import ArgumentError, ImageError, LatentError, NonFiniteError, NotInvertibleError
 from zoo.exactness import worst_layer
 from zoo.patterns import hard_images
 
@@ -179,7 +179,7 @@ def test_levels_are_views_that_flatten_back(levels: int, h: int, w: int, c: int)
 
 
 def test_float64_takes_over_where_float32_falls_short(monkeypatch) -> None:
-    flow, images = explode(tiny(), 5.0), noise()
+    flow, images = explode(tiny(gain_max=None), 5.0), noise()
     monkeypatch.setattr(Flow, "worst_condition", lambda *_: 1.0)
     z = flow.encode(images)
     assert z.dtype == torch.float64
@@ -188,7 +188,7 @@ def test_float64_takes_over_where_float32_falls_short(monkeypatch) -> None:
 
 
 def test_float32_is_not_tried_where_the_certificate_rules_it_out() -> None:
-    flow, images = explode(tiny(), 5.0), noise()
+    flow, images = explode(tiny(gain_max=None), 5.0), noise()
     dtypes = []
     for level in (flow.blocks[0], flow.at(torch.float64).blocks[0]):
         level.register_forward_pre_hook(lambda _, inputs: dtypes.append(inputs[0].dtype))
@@ -217,7 +217,7 @@ def test_weights_that_are_not_finite_are_named(architecture: str, use) -> None:
 
 
 def test_an_overflow_names_the_layer_that_amplifies_most() -> None:
-    flow = explode(tiny(), 1e30)
+    flow = explode(tiny(gain_max=None), 1e30)
     with pytest.raises(NonFiniteError, match=r"blocks.0.bijections.1 \(FInCUnit\) amplifies most"):
         flow.sample(2)
 
@@ -232,7 +232,7 @@ def test_infinite_latents_are_an_error_that_names_images_and_layer() -> None:
 
 @pytest.mark.parametrize("net_actnorm", [False, True])
 def test_the_worst_layer_is_found(net_actnorm: bool) -> None:
-    flow = tiny(net_actnorm=net_actnorm)
+    flow = tiny(gain_max=None, net_actnorm=net_actnorm)
     layer = flow.blocks[1].bijections[1]
     torch.nn.init.constant_(layer.taps, 20.0)
     name, error = worst_layer(flow, noise())
@@ -241,7 +241,7 @@ def test_the_worst_layer_is_found(net_actnorm: bool) -> None:
 
 
 def test_changed_weights_change_the_float64_copy() -> None:
-    flow, images = explode(tiny(), 5.0), noise()
+    flow, images = explode(tiny(gain_max=None), 5.0), noise()
     z = flow.encode(images)
     with torch.no_grad():
         next(flow.parameters()).mul_(0.9)
@@ -251,7 +251,7 @@ def test_changed_weights_change_the_float64_copy() -> None:
 
 
 def test_the_float64_copy_is_not_kept_in_training() -> None:
-    flow, images = explode(tiny(), 5.0).train(), noise()
+    flow, images = explode(tiny(gain_max=None), 5.0).train(), noise()
     with torch.no_grad():
         for parameter in flow.blocks[1].parameters():
             z = flow.encode(images)
@@ -272,7 +272,7 @@ def test_certificate_reports_gain_and_round_trip() -> None:
 
 def test_certificate_of_an_unstable_flow_warns() -> None:
     with pytest.warns(StabilityWarning, match="float32 may not give images back"):
-        certificate = explode(tiny(), 50.0).certify()
+        certificate = explode(tiny(gain_max=None), 50.0).certify()
     assert certificate.round_trip > 0.5
     assert not certificate.proven_stable
     assert "unsafe in float32" in certificate.table()

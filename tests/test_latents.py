@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 import zoo.latents
 from tests.test_flow import noise, tiny
+from zoo import Flow
 from zoo.errors import LatentError
 from zoo.files import write_json
 from zoo.latents.shards import INDEX, EncodedSet, ShardFolder, file_name
@@ -39,7 +40,7 @@ def latents() -> list[Tensor]:
 def folder(tmp_path: Path, encoded: EncodedSet, latents: list[Tensor]) -> Path:
     shards = ShardFolder(tmp_path / "z", encoded)
     for k in (2, 0, 1):
-        shards.write(k, latents[k], [(10, 20)] if k == 1 else [], {"flowzoo": f"{k}"})
+        shards.write(k, latents[k], {"flowzoo": f"{k}"})
     shards.finish()
     return shards.folder
 
@@ -66,15 +67,31 @@ def test_latents_decode_in_the_precision_that_they_were_verified_in(
 ) -> None:
     shards = ShardFolder(tmp_path / "z", encoded)
     mixed = torch.cat([latents[1][:4], latents[1][4:].float()])  # one type holds both
-    for k, (z, float64) in enumerate([(latents[0], []), (mixed, [(10, 14)]), (latents[2], [])]):
-        shards.write(k, z, float64, {})
-    shards.finish()
+    for k, z in enumerate((latents[0], mixed, latents[2])):
+        shards.write(k, z, {})
+    index = shards.finish()
+    assert [shard["float64"] for shard in index["shards"]] == [[], [[10, 14]], []]
     data, seen = zoo.latents.load(shards.folder), []
-    decode = data.flow.decode
-    monkeypatch.setattr(data.flow, "decode", lambda z, size: (seen.append(z), decode(z))[1])
+    inverse = Flow.inverse
+    monkeypatch.setattr(
+        Flow, "inverse", lambda flow, z, size: (seen.append(z), inverse(flow, z, size))[1]
+    )
     assert torch.equal(data.decode([24, 11, 3, 15]), IMAGES[[24, 11, 3, 15]])
     assert torch.equal(seen[0], torch.stack([latents[2][4], latents[0][3], latents[1][5].float()]))
     assert torch.equal(seen[1], latents[1][1:2])
+
+
+def test_ranges_of_float64_are_of_single_images(tmp_path, encoded, latents) -> None:
+    shards = ShardFolder(tmp_path / "z", encoded)
+    mixed = latents[1].float().double()
+    for row in (0, 3, 4, 9):
+        mixed[row] = latents[1][row]
+    for k, z in enumerate((latents[0], mixed, latents[2])):
+        shards.write(k, z, {})
+    index = shards.finish()
+    assert index["shards"][1]["float64"] == [[10, 11], [13, 15], [19, 20]]
+    assert (index["float64"], index["kept"]) == (4, 0)
+    assert torch.equal(zoo.latents.load(shards.folder).decode(range(25)), IMAGES)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -192,7 +209,7 @@ def test_two_processes_may_begin_a_folder_at_once(tmp_path, encoded, monkeypatch
 
 def test_a_shard_of_another_set_and_a_cut_one_count_as_missing(folder, encoded, tmp_path) -> None:
     foreign = ShardFolder(tmp_path / "foreign", replace(encoded, dataset="other"))
-    foreign.write(1, torch.zeros(10, 96), [], {})
+    foreign.write(1, torch.zeros(10, 96), {})
     (foreign.folder / file_name(1)).replace(folder / file_name(1))
     cut(folder / file_name(2))
     assert ShardFolder(folder, encoded).missing() == [1, 2]

@@ -10,11 +10,10 @@ from safetensors.torch import save_file
 
 import zoo
 from tests.test_flow import tiny
-from zoo.architectures import ARCHITECTURES
 from zoo.cards import FIGURES
 from zoo.errors import ArgumentError, ImageError, UnknownModelError, WeightsError
-from zoo.patterns import hard_images
 from zoo.golden import Golden, make_golden
+from zoo.patterns import hard_images
 from zoo.registry import MODELS, Model, _unique, folder_of
 from zoo.weights import content_hash, read_config
 
@@ -29,7 +28,7 @@ def test_every_registered_model_can_be_built() -> None:
     for name, model in MODELS.items():
         assert name == f"{model.architecture}_{model.dataset}"
         assert name.isidentifier()
-        config = ARCHITECTURES[model.architecture].presets[model.preset]
+        config = model.config
         assert zoo.load(name, pretrained=False).config == config
 
 
@@ -87,7 +86,7 @@ def test_published_weights_are_what_they_claim(name: str) -> None:
     assert f"`{model.sha256}`" in (folder / "README.md").read_text()
     assert config["name"] == name
     assert config["dataset"] == model.dataset
-    assert flow.config == ARCHITECTURES[model.architecture].presets[model.preset]
+    assert flow.config == model.config
     assert {path.name for path in folder.iterdir()} - {"notes.md"} == {
         "README.md",
         "config.json",

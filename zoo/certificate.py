@@ -1,4 +1,4 @@
-"""How stable the inverse of a flow is: what is proven of its layers, and what is measured of all."""
+"""How stable the inverse of a flow is: proven of its layers, and measured of the whole."""
 
 import math
 import warnings

@@ -176,7 +176,8 @@ def encode_dataset(
     if index is not None:
         console.print(
             f"{index['images']:,} images in {len(index['shards'])} shards, each verified to come "
-            f"back exactly, {index['float64']:,} of them by float64: {output}/",
+            f"back exactly, {index['float64']:,} of them by float64, and of these "
+            f"{index['kept']:,} by pixels kept in the latents: {output}/",
             soft_wrap=True,
         )
 

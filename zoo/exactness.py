@@ -48,7 +48,7 @@ def decode(flow: "Flow", z: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tens
         return flow.at(dtype).inverse(z.to(dtype), size)
     z = z.double()
     kept, pixels = kept_pixels(z)
-    single = (z == z.float()).all(1) & ~kept & (flow.dtype != torch.float64)
+    single = holds_float32(z) & (flow.dtype != torch.float64)
     x, log_det = torch.zeros_like(z).unflatten(1, (-1, *size)), z.new_zeros(len(z))
     x[kept] = ((pixels[kept].double() + 0.5) / 256).unflatten(1, (-1, *size))
     for dtype, rows in ((torch.float32, single), (torch.float64, ~single & ~kept)):
@@ -58,12 +58,16 @@ def decode(flow: "Flow", z: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tens
     return x, log_det
 
 
+def holds_float32(z: Tensor) -> Tensor:
+    """Which rows of latents (B, D) hold numbers of float32 only, (B,) bool."""
+    return (z == z.float()).all(1)
+
+
 def precision(z: Tensor) -> dict[str, int]:
     """How many rows of latents of `encode` are of "float32", of "float64", and "kept" pixels."""
     if z.dtype == torch.float32:
         return {"float32": len(z), "float64": 0, "kept": 0}
-    kept = int(kept_pixels(z)[0].sum())
-    single = int((z == z.float()).all(1).sum())
+    kept, single = int(kept_pixels(z)[0].sum()), int(holds_float32(z).sum())
     return {"float32": single, "float64": len(z) - single - kept, "kept": kept}
 
 
@@ -102,11 +106,15 @@ def _gather(found: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
 
 def _not_finite(flow: "Flow", images: Tensor, failed: Tensor) -> NotInvertibleError:
     indices = failed.tolist()
+    limits = [layer.limits() for _, layer in flow.named_bijections()]
+    free = any(limit is not None and max(limit) == torch.inf for limit in limits)
     name, error = worst_layer(flow.at(torch.float64), images[failed])
     return NotInvertibleError(
         f"{len(indices)} of {len(images)} images have latents that are NaN or infinite even in "
         f"float64 (at indices {_shorten(indices)}); the worst layer is {name}, whose own round "
         f"trip errs by {error:.1g}. Load other weights, or an earlier checkpoint."
+        + " Nothing bounds its couplings: shift_max does, in training."
+        * free
     )
 
 

@@ -1,8 +1,8 @@
 """Names of models, and how a name or another source becomes a flow."""
 
 import fnmatch
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,6 @@ from zoo.suggest import suggest
 from zoo.weights import load_folder
 
 LOCAL = "local-dir:"
-# Weights trained before couplings and taps were bounded.
-FREE = {"shift_max": None, "log_scale_max": 2.0, "input_max": None}
-FREE_TAPS = {**FREE, "gain_max": None}
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,6 @@ class Model:
         preset: Name of its configuration there.
         dataset: What it is trained on.
         sha256: Content hash of its published weights; None if there are none yet.
-        overrides: Fields of the configuration in which the published weights differ from it.
     """
 
     name: str
@@ -38,12 +34,11 @@ class Model:
     preset: str
     dataset: str
     sha256: str | None = None
-    overrides: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def config(self) -> FlowConfig:
         """The configuration of its flow."""
-        return find_architecture(self.architecture).preset(self.preset, **self.overrides)
+        return find_architecture(self.architecture).preset(self.preset)
 
 
 def _unique(models: Iterable[Model]) -> dict[str, Model]:
@@ -62,30 +57,27 @@ MODELS = _unique(
         Model(
             "cinc_mnist",
             "cinc",
-            "compact_mnist",
+            "compact_mnist_free",
             "mnist",
             "61fc6bf2a4810ffb17756b001992a8b69f7bc459d1eff69a2232277522c5b44b",
-            FREE_TAPS,
         ),
         Model("cinc_quad_cifar10", "cinc_quad", "compact_cifar10", "cifar10"),
         Model("cinc_quad_fashion_mnist", "cinc_quad", "compact_mnist", "fashion_mnist"),
         Model(
             "cinc_quad_mnist",
             "cinc_quad",
-            "compact_mnist",
+            "compact_mnist_free",
             "mnist",
             "ba2f469447349bbc8b3075cb1cfd8231ddcf4f9fb4fe4295ab4025b1000cfbcb",
-            FREE_TAPS,
         ),
         Model("conf_cifar10", "conf", "compact_cifar10", "cifar10"),
         Model("conf_fashion_mnist", "conf", "compact_mnist", "fashion_mnist"),
         Model(
             "conf_mnist",
             "conf",
-            "compact_mnist",
+            "compact_mnist_free",
             "mnist",
             "d4a5cdbe51bc7d92e09ffd14481fe890728ae155042273da248ce36c7e1092e1",
-            FREE,
         ),
         Model("emerging_cifar10", "emerging", "compact_cifar10", "cifar10"),
         Model("emerging_fashion_mnist", "emerging", "compact_mnist", "fashion_mnist"),
@@ -95,10 +87,9 @@ MODELS = _unique(
         Model(
             "finc_mnist",
             "finc",
-            "compact_mnist",
+            "compact_mnist_free",
             "mnist",
             "45d8937f4fd9afb8b999c7922ed05b4744656dc746a6fee5ac3cdba0be172489",
-            FREE_TAPS,
         ),
         Model("glow_cifar10", "glow", "compact_cifar10", "cifar10"),
         Model("glow_fashion_mnist", "glow", "compact_mnist", "fashion_mnist"),

@@ -136,7 +136,7 @@ def test_the_flow_takes_a_batch_at_a_time(run, model, tmp_path, monkeypatch) -> 
 
 @pytest.mark.filterwarnings("ignore::zoo.certificate.StabilityWarning")
 def test_images_that_need_float64_are_counted_and_come_back(tmp_path) -> None:
-    source = save(tmp_path / "model", explode(tiny(size=(8, 8)), 5.0))
+    source = save(tmp_path / "model", explode(tiny(gain_max=None, size=(8, 8)), 5.0))
     index = encode_dataset(source, "digits", tmp_path, tmp_path / "z")
     assert (index["exact"], index["float64"]) == (297, 297)
     data = zoo.latents.load(tmp_path / "z")
@@ -144,7 +144,7 @@ def test_images_that_need_float64_are_counted_and_come_back(tmp_path) -> None:
     assert torch.equal(data.decode(range(297)), load_images("digits", "", "test"))
 
 
-def test_an_image_that_needs_float64_costs_its_batch_only(model, tmp_path, monkeypatch) -> None:
+def test_an_image_that_needs_float64_costs_no_other_any_time(model, tmp_path, monkeypatch) -> None:
     images, measured = load_images("digits", "", "test"), exactness.round_trip_error
 
     def error(flow, batch, z) -> torch.Tensor:
@@ -155,14 +155,25 @@ def test_an_image_that_needs_float64_costs_its_batch_only(model, tmp_path, monke
     monkeypatch.setattr(exactness, "round_trip_error", error)
     options = {"shard_size": 100, "batch_size": 10}
     index = encode_dataset(model, "digits", tmp_path, tmp_path / "z", **options)
-    assert [shard["float64"] for shard in index["shards"]] == [[], [[110, 120]], []]
-    assert index["float64"] == 10
+    assert [shard["float64"] for shard in index["shards"]] == [[], [[113, 114]], []]
+    assert (index["float64"], index["kept"]) == (1, 0)
     assert torch.equal(zoo.latents.load(tmp_path / "z").decode(range(297)), images)
 
 
 @pytest.mark.filterwarnings("ignore::zoo.certificate.StabilityWarning")
-def test_images_that_do_not_come_back_stop_it(tmp_path) -> None:
-    source = save(tmp_path / "model", explode(tiny(size=(8, 8)), 50.0))
+def test_images_that_float64_forgets_are_kept_and_counted(tmp_path) -> None:
+    source = save(tmp_path / "model", explode(tiny(gain_max=None, size=(8, 8)), 50.0))
+    index = encode_dataset(source, "digits", tmp_path, tmp_path / "z", shard_size=100)
+    assert (index["exact"], index["float64"]) == (297, 297)
+    assert 0 < index["kept"] <= 297
+    data = zoo.latents.load(tmp_path / "z")
+    assert torch.equal(data.decode(range(297)), load_images("digits", "", "test"))
+
+
+def test_infinite_latents_stop_it(tmp_path) -> None:
+    flow = tiny(size=(8, 8))
+    torch.nn.init.constant_(flow.blocks[0].bijections[2].bias, torch.inf)
+    source = save(tmp_path / "model", flow)
     with pytest.raises(NotInvertibleError, match="shard 0, from its image 0 on: 100 of 100 images"):
         encode_dataset(source, "digits", tmp_path, tmp_path / "z", shard_size=100)
     assert not (tmp_path / "z" / file_name(0)).exists()

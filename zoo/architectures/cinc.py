@@ -59,5 +59,5 @@ PRESETS = standard(CIncConfig, PAPER, STABLE)
 # The compact sizes have one net for three: as wide as makes as many parameters as Glow has.
 QUAD_PRESETS = {
     **standard(CIncQuadConfig, PAPER),
-    **compact(partial(CIncQuadConfig, shared_net=True, **STABLE), widths=(64, 112)),
+    **compact(partial(CIncQuadConfig, shared_net=True), widths=(64, 112), stable=STABLE),
 }

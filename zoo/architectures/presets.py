@@ -1,7 +1,6 @@
 """Sizes that the architectures share."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from zoo.architectures.config import Config
@@ -22,17 +21,19 @@ COMPACT_CIFAR10: dict[str, Any] = {**CIFAR10, **COMPACT, "preprocessing": "cente
 
 # Of flows with padded convolutions: their inverse is stable at every size of image.
 STABLE: dict[str, Any] = {"gain_max": 0.95}
+# The papers' form of couplings, which weights of 2026-11 and before have.
+FREE: dict[str, Any] = {"shift_max": None, "log_scale_max": 2.0, "input_max": None}
 
 
 def standard(
-    config: type[Config], paper: dict[str, Any], compact_fields: dict[str, Any] | None = None
+    config: type[Config], paper: dict[str, Any], stable: dict[str, Any] | None = None
 ) -> dict[str, Config]:
     """The named configurations of an architecture whose paper has Glow's sizes.
 
     Args:
         config: Its configuration class.
         paper: Fields that all of its paper's configurations share.
-        compact_fields: Fields that its compact configurations share.
+        stable: Fields that keep its inverse stable, of its compact configurations.
     """
     return {
         "paper_cifar10": config(**CIFAR10, **paper, steps=32),
@@ -41,19 +42,26 @@ def standard(
         # The papers do not say which sizes they take for faces: those of the other 64 x 64 images.
         "paper_celeba64": config(**IMAGENET64, **paper, steps=48),
         "paper_galaxy": config(**GALAXY, **paper, steps=8),
-        **compact(partial(config, **(compact_fields or {})), widths=(64, 128)),
+        **compact(config, stable=stable),
     }
 
 
-def compact(config: Callable[..., Config], widths: tuple[int, int]) -> dict[str, Config]:
+def compact(
+    config: Callable[..., Config],
+    widths: tuple[int, int] = (64, 128),
+    stable: dict[str, Any] | None = None,
+) -> dict[str, Config]:
     """The named configurations of an architecture that train on a laptop.
 
     Args:
         config: Makes a configuration.
         widths: Width of the coupling nets in the MNIST and CIFAR-10 sizes.
+        stable: Fields that keep its inverse stable; `compact_mnist_free` has none of them.
     """
     mnist, cifar10 = widths
+    bounds = stable or {}
     return {
-        "compact_mnist": config(**COMPACT_MNIST, hidden_channels=mnist),
-        "compact_cifar10": config(**COMPACT_CIFAR10, hidden_channels=cifar10),
+        "compact_mnist": config(**COMPACT_MNIST, **bounds, hidden_channels=mnist),
+        "compact_mnist_free": config(**{**COMPACT_MNIST, **FREE}, hidden_channels=mnist),
+        "compact_cifar10": config(**COMPACT_CIFAR10, **bounds, hidden_channels=cifar10),
     }

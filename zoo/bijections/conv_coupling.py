@@ -204,9 +204,9 @@ class FactoredCoupling(Bijection):
     def limits(self) -> Limits:
         """Those of scale and shift; the convolution is part of `stability` if it is bounded."""
         scale, shift = self.net.bounds.limits(affine=self.net.scale)
-        adaptive = self.kernel is not None and self.coefficients is None
-        unbounded = adaptive and math.isinf(self.kernel.gain_bound)
-        return Limits(math.inf if unbounded else scale, shift if self.net.shift else 0.0)
+        if self.kernel is not None and self.coefficients is None:
+            scale = max(scale, math.inf if math.isinf(self.kernel.gain_bound) else 0.0)
+        return Limits(scale, shift if self.net.shift else 0.0)
 
     def _convolve(
         self, x: Tensor, conditions: Conditions, *, inverse: bool = False

@@ -100,7 +100,8 @@ def _couplings(limits: dict[str, Any]) -> str:
     return (
         f"Its {limits['number']} couplings stretch or shrink a number by at most "
         f"{limits['scale']:.3g}; their shifts are {shift}."
-        + f" Not certified: {named}." * bool(named)
+        + f" Not certified: {named}."
+        * bool(named)
     )
 
 

@@ -1,4 +1,4 @@
-"""How many images come back from their latents, and what it takes: of a data set, and hostile ones."""
+"""How many images come back, and what it takes: images of a data set, and hostile ones."""
 
 import time
 from collections.abc import Iterable
@@ -125,6 +125,4 @@ def _round_trip(flow: Flow, images: Tensor) -> RoundTrips:
     back = flow.decode(z, (images.shape[2], images.shape[3]))
     end = time.perf_counter()
     exact = int((back == images).flatten(1).all(1).sum())
-    return RoundTrips(
-        exact, **precision(z), encode_s=middle - start, decode_s=end - middle
-    )
+    return RoundTrips(exact, **precision(z), encode_s=middle - start, decode_s=end - middle)

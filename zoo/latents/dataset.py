@@ -23,7 +23,7 @@ class LatentSet(Dataset[Tensor]):
 
     Shards are memory-mapped: a batch reads its own rows, and none is held in memory as a whole. At
     its first use each is read once, to check its hash. All latents come in one dtype, the widest of
-    any shard; `decode` takes each in the precision that it was verified in.
+    any shard; `Flow.decode` takes each in the precision that it was verified in.
 
     Args:
         folder: Of `flowzoo encode-dataset`.
@@ -50,9 +50,6 @@ class LatentSet(Dataset[Tensor]):
         self._source = model or self.about.model
         self._shards: list[dict[str, Any]] = index["shards"]
         self._mapped: dict[int, Tensor] = {}
-        self._float64 = torch.zeros(self.about.images, dtype=torch.bool)
-        for start, stop in (chosen for entry in self._shards for chosen in entry["float64"]):
-            self._float64[start:stop] = True
 
     def __len__(self) -> int:
         return self.about.images
@@ -80,12 +77,8 @@ class LatentSet(Dataset[Tensor]):
         chosen = torch.as_tensor(indices)
         if chosen.dim() == 0:
             return self.decode(chosen[None])[0]
-        images = torch.empty(len(chosen), *self.about.image_size, dtype=torch.uint8)
-        z, double = self.gather(chosen.tolist()), self._float64[chosen]
-        for places, dtype in ((~double, torch.float32), (double, torch.float64)):
-            if places.any():
-                latents = z[places].to(self.flow.device, dtype)
-                images[places] = self.flow.decode(latents, self.about.image_size[1:]).cpu()
+        z = self.gather(chosen.tolist()).to(self.flow.device)
+        images = self.flow.decode(z, self.about.image_size[1:]).cpu()
         return gather_levels(images, self.about.grey_levels)
 
     @cached_property

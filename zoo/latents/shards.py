@@ -18,6 +18,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from zoo.errors import LatentError
+from zoo.exactness import holds_float32, precision
 from zoo.files import write_atomically, write_json
 from zoo.weights import content_hash
 
@@ -118,7 +119,6 @@ class ShardFolder:
         self,
         shard: int,
         latents: Tensor,
-        float64: list[tuple[int, int]],
         versions: dict[str, Any],
     ) -> None:
         """Write a shard, atomically.
@@ -126,8 +126,6 @@ class ShardFolder:
         Args:
             shard: Its number.
             latents: (B, D), verified to decode to its images.
-            float64: Ranges (start, stop) of the images in the data set that were encoded in
-                float64; latents of others are numbers of float32, whatever type holds them.
             versions: What encoded it.
         """
         tensors = {LATENTS: latents.cpu().contiguous()}
@@ -135,12 +133,19 @@ class ShardFolder:
             "set": self.encoded.id,
             "images": len(latents),
             "dtype": str(latents.dtype).removeprefix("torch."),
-            "float64": float64,
+            "float64": self._float64(shard, latents),
+            "kept": precision(latents)["kept"],
             "sha256": content_hash(tensors),
             "versions": versions,
         }
         data = save(tensors, metadata={KEY: json.dumps(about)})
         write_atomically(self.folder / file_name(shard), data)
+
+    def _float64(self, shard: int, latents: Tensor) -> list[list[int]]:
+        """Ranges [start, stop] of the images in the data set that float32 does not give back."""
+        rows = self.encoded.range(shard).start + (~holds_float32(latents)).nonzero().flatten()
+        ends = (rows.diff() > 1).nonzero().flatten() + 1
+        return [[int(part[0]), int(part[-1]) + 1] for part in rows.tensor_split(ends) if len(part)]
 
     def finish(self) -> dict[str, Any]:
         """Write the shards into the index and return it; what killed runs left is removed."""
@@ -157,6 +162,7 @@ class ShardFolder:
             **asdict(self.encoded),
             "exact": sum(entry["images"] for entry in entries),
             "float64": sum(b - a for entry in entries for a, b in entry["float64"]),
+            "kept": sum(entry.get("kept", 0) for entry in entries),
             "shards": entries,
         }
         write_json(self.folder / INDEX, index)

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -153,12 +152,8 @@ class ShardWriter(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        folder = _folder(trainer)
-        first = folder.encoded.range(batch.number).start
-        ranges = pairwise(accumulate(map(len, outputs), initial=first))
-        float64 = [r for r, z in zip(ranges, outputs, strict=True) if z.dtype == torch.float64]
         latents = torch.cat(outputs)  # in the widest type of any
-        folder.write(batch.number, latents, float64, self.versions)
+        _folder(trainer).write(batch.number, latents, self.versions)
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         trainer.strategy.barrier("all shards are written")

@@ -1,0 +1,1 @@
+"""Measurements that the docs report; from a clone, `python -m benchmarks NAME`."""

@@ -1,0 +1,88 @@
+"""Short training runs at equal budgets, each kept in a folder of its own and not repeated."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo.files import write_csv, write_json
+from zoo.flow import Flow
+from zoo.training.cli import train
+from zoo.training.data import ImageData
+from zoo.training.export import load_checkpoint
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+RESULT = "result.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A recipe with some fields of the configuration changed, cut to a number of steps.
+
+    Attributes:
+        recipe: Path below recipes/.
+        folder: Of its checkpoints and its result.
+        overrides: Fields of the flow's configuration.
+        steps: Optimiser steps.
+        seed: Of everything.
+        options: Further options of `flowzoo train`.
+    """
+
+    recipe: str
+    folder: Path
+    overrides: dict[str, Any]
+    steps: int
+    seed: int
+    options: tuple[str, ...] = ()
+
+    def arguments(self, data_dir: Path) -> list[str]:
+        """What `flowzoo train` is called with."""
+        return [
+            *("--config", str(RECIPES / self.recipe), "--data.dir", str(data_dir)),
+            *("--model.overrides", json.dumps(self.overrides), "--seed_everything", str(self.seed)),
+            *("--trainer.max_steps", str(self.steps), "--trainer.val_check_interval"),
+            # Averages reach over a tenth of the run: the recipe's would hold untrained weights.
+            *(str(self.steps), "--ema.decay", str(max(0.0, 1 - 10 / self.steps))),
+            *("--trainer.default_root_dir", str(self.folder)),
+            *("--checkpoint.dirpath", str(self.folder / "checkpoints"), *self.options),
+        ]
+
+    def result(self, data_dir: Path, measure: Callable[[Flow], dict[str, Any]]) -> None:
+        """Train, measure the flow and write the result, unless that is done already."""
+        if (self.folder / RESULT).exists():
+            return
+        checkpoint = self.folder / "checkpoints" / "last.ckpt"
+        if not checkpoint.exists():
+            train(self.arguments(data_dir))
+        flow, saved = load_checkpoint(checkpoint)
+        about = {"seed": self.seed, "steps": saved["global_step"]}
+        write_json(self.folder / RESULT, {**about, **measure(flow)})
+
+
+def validation_images(dataset: str, data_dir: Path, count: int | None = None) -> Tensor:
+    """The first images of a data set's validation split, uint8 (N, C, H, W)."""
+    data = ImageData(dataset, str(data_dir))
+    data.setup("fit")
+    return data.val[: len(data.val) if count is None else count]
+
+
+@torch.no_grad()
+def likelihood(flow: Flow, images: Tensor) -> dict[str, Any]:
+    """Bits/dim of images from one draw of seed 0, with its standard error; and the parameters."""
+    generator = torch.Generator().manual_seed(0)
+    bits = torch.cat([flow.bits_per_dim(batch, generator=generator) for batch in images.split(250)])
+    return {
+        "bits_per_dim": float(bits.mean()),
+        "standard_error": float(bits.std() / len(bits) ** 0.5),
+        "parameters": sum(parameter.numel() for parameter in flow.parameters()),
+    }
+
+
+def write_table(output: Path, file: str, key: Callable[[dict[str, Any]], Any]) -> None:
+    """Collect the results below a folder in a CSV file there, in the order of a key."""
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in output.glob(f"*/{RESULT}")]
+    write_csv(output / file, sorted(results, key=key))
