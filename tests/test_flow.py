@@ -222,6 +222,23 @@ def test_an_overflow_names_the_layer_that_amplifies_most() -> None:
         flow.sample(2)
 
 
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (noise(), r"floats of shape \(B, 1, H, W\).*got uint8 \(4, 1, 8, 12\).*\(images \+ 0.5\)"),
+        (torch.rand(2, 3, 8, 12), r"\(B, 1, H, W\).*got float32 \(2, 3, 8, 12\)"),
+        (torch.rand(2, 1, 8, 10), "divisible by 4"),
+        (torch.rand(1, 8, 12), r"got float32 \(1, 8, 12\)"),
+        (255 * torch.rand(2, 1, 8, 12), r"in \[0, 1\]; got .* to 2\d\d"),
+        (torch.full((1, 1, 8, 12), math.nan), r"in \[0, 1\]; got nan"),
+    ],
+    ids=["uint8", "channels", "size", "batch", "range", "nan"],
+)
+def test_forward_says_what_it_takes(x: Tensor, message: str) -> None:
+    with pytest.raises(ImageError, match=message):
+        tiny()(x)
+
+
 def test_infinite_latents_are_an_error_that_names_images_and_layer() -> None:
     flow, images = tiny(), noise()
     torch.nn.init.constant_(flow.blocks[0].bijections[2].bias, math.inf)

@@ -25,6 +25,7 @@ from zoo.hub import HUB
 from zoo.images import spread_levels
 from zoo.latents import LatentFile
 from zoo.memory import keep_memory
+from zoo.outputs import check_outputs
 from zoo.pictures import Fit, read_image, write_grid, write_image
 from zoo.registry import LOCAL, MODELS, folder_of, list_models, load, pin
 from zoo.weights import content_hash, read_config
@@ -45,6 +46,9 @@ MODEL_HELP = "A name of `flowzoo ls`, hf-hub:OWNER/REPO@REVISION, or local-dir:P
 
 ModelOption = Annotated[str, typer.Option("--model", "-m", help=MODEL_HELP)]
 ModelArgument = Annotated[str, typer.Argument(metavar="NAME", help=MODEL_HELP)]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace files that flowzoo did not write, too.")
+]
 Batch = Annotated[int, typer.Option(help="Images at a time.", min=1)]
 Resize = Annotated[bool, typer.Option("--resize", help="Resize to the model's size (default).")]
 Pad = Annotated[bool, typer.Option("--pad", help="Pad with black; decode removes it again.")]
@@ -120,8 +124,10 @@ def encode(
     pad: Pad = False,
     original_size: Original = False,
     batch_size: Batch = 64,
+    overwrite: Overwrite = False,
 ) -> None:
     """Encode image files into exact latents."""
+    check_outputs([output], images, overwrite=overwrite)
     source = pin(model)  # decode may run elsewhere, and later
     flow, fit = load(source), _fit(resize, pad, original_size)
     read = [read_image(path, flow, fit) for path in track(images, "reading", console=console)]
@@ -190,6 +196,7 @@ def decode(
         str | None, typer.Option("--model", "-m", help="Default: the one that encoded.")
     ] = None,
     batch_size: Batch = 64,
+    overwrite: Overwrite = False,
 ) -> None:
     """Decode latents into the images that were encoded, as PNG files."""
     file = LatentFile.load(latents)
@@ -198,6 +205,7 @@ def decode(
     # Only the last part of a name: the file may come from anyone.
     names = _distinct([Path(image.name).name for image in file.images])
     paths = [output / f"{name}.png" for name in names]
+    check_outputs(paths, [latents], overwrite=overwrite)
     keys = [(image.size, z.dtype) for image, z in zip(file.images, file.latents, strict=True)]
     decoded = _in_batches(
         keys,
@@ -224,8 +232,10 @@ def sample(
     seed: Annotated[int, typer.Option(help="Seed of the latents.", min=0, max=2**63 - 1)] = 0,
     columns: Annotated[int, typer.Option(help="Images in a row.", min=1)] = 8,
     batch_size: Batch = 64,
+    overwrite: Overwrite = False,
 ) -> None:
     """Draw images and write them as one grid."""
+    check_outputs([output], overwrite=overwrite)
     generator = torch.Generator().manual_seed(seed)
     draw = partial(load(name).sample, temperature=temperature, size=size, generator=generator)
     batches = [min(batch_size, count - start) for start in range(0, count, batch_size)]
@@ -246,8 +256,10 @@ def interpolate(
     resize: Resize = False,
     pad: Pad = False,
     original_size: Original = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Interpolate between two image files in latent space."""
+    check_outputs([output], [a, b], overwrite=overwrite)
     flow, fit = load(model), _fit(resize, pad, original_size)
     ends = []
     for path in (a, b):

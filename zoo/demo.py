@@ -9,6 +9,7 @@ from rich.table import Table
 
 from zoo.gallery import gallery
 from zoo.golden import Golden
+from zoo.outputs import check_outputs
 from zoo.pictures import write_grid
 from zoo.registry import folder_of, load
 
@@ -45,6 +46,7 @@ def demo(name: str, folder: Path, console: Console) -> int:
     console.print(table)
 
     grids, missing = gallery(flow, golden)
+    check_outputs(folder / file for file in grids)
     for file, (images, columns) in grids.items():
         write_grid(images, folder / file, columns)
     console.print(f"{', '.join(grids)} written to {folder}/")

@@ -5,7 +5,8 @@ import csv
 import io
 import json
 import os
-import tempfile
+import secrets
+import shutil
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -20,17 +21,26 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def write_parts_atomically(path: Path, parts: Iterable[bytes | memoryview]) -> None:
-    """Write what may be too large for memory, part after part, atomically."""
+    """Write what may be too large for memory, part after part, atomically.
+
+    A link stays one, and its target is written. A file that is there keeps its permissions, a new
+    one has those that the umask leaves. A device or a pipe is written to, never replaced.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with path.open("wb") as file:
+            file.writelines(parts)
+        return
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            for part in parts:
-                file.write(part)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+        with open(temporary, "xb") as file:
+            file.writelines(parts)
+        if path.is_file():
+            shutil.copymode(path, temporary)
+        os.replace(temporary, path)
     except BaseException:
-        os.unlink(name)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -41,7 +51,7 @@ def remove_abandoned(folder: Path, suffix: str) -> None:
         folder: Of the files that were written.
         suffix: Of their names.
     """
-    for left in folder.glob(f".*{suffix}.????????"):  # as mkstemp names them
+    for left in folder.glob(f".*{suffix}.????????"):  # as write_parts_atomically names them
         with contextlib.suppress(FileNotFoundError):  # another process may be done with it
             if time.time() - left.stat().st_mtime > ABANDONED_S:
                 left.unlink()

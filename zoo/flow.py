@@ -4,6 +4,7 @@ import copy
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from numbers import Integral
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from zoo import exactness
 from zoo.amplification import amplification
 from zoo.bijections import Bijection, Center, Chain, Dequantize, Logit
-from zoo.bijections.cache import WeightCache
+from zoo.bijections.cache import WeightCache, in_transform
 from zoo.certificate import (
     Certificate,
     LayerCertificate,
@@ -26,7 +27,8 @@ from zoo.certificate import (
     worst_of,
 )
 from zoo.errors import ArgumentError, ImageError, LatentError, NonFiniteError
-from zoo.images import check_images
+from zoo.full_precision import full_precision
+from zoo.images import check_continuous, check_images
 from zoo.patterns import hard_images, mosaics
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class Flow(nn.Module):
     Latents are all factored-out parts of all levels, whitened by the learned priors and
     flattened: z ~ N(0, I) of D = C * H * W numbers. The flow is fully convolutional, so every
     method takes any H and W divisible by 2^levels, not only the size it was trained on. Autocast
-    is switched off inside: in bfloat16 no image would come back.
+    is switched off inside, and in evaluation TF32: in neither an image would come back.
 
     Source: RealNVP (Dinh et al., 2017), section 3.6, for the multi-scale architecture.
 
@@ -78,8 +80,14 @@ class Flow(nn.Module):
     # The bijection of continuous images.
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Map (B, C, H, W) in [0, 1] to latents (B, D) and log|det dz/dx| (B,) in float64."""
-        with torch.autocast(x.device.type, enabled=False):
+        """Map (B, C, H, W) in [0, 1] to latents (B, D) and log|det dz/dx| (B,) in float64.
+
+        Raises:
+            ImageError: For another dtype or shape, and in evaluation for numbers beyond [0, 1].
+        """
+        values = not self.training and not in_transform()
+        check_continuous(x, self.config.channels, self.divisor, values=values)
+        with self._precision(), torch.autocast(x.device.type, enabled=False):
             x, log_det = self.preprocess(x)
             total, latents = log_det.double(), []
             for block in self.blocks:
@@ -92,7 +100,7 @@ class Flow(nn.Module):
 
     def inverse(self, z: Tensor, size: Size | None = None) -> tuple[Tensor, Tensor]:
         """Map latents (B, D) to (B, C, H, W) in [0, 1] and log|det dx/dz| (B,) in float64."""
-        with torch.autocast(z.device.type, enabled=False):
+        with self._precision(), torch.autocast(z.device.type, enabled=False):
             *latents, x = self.levels(z, size)
             total = torch.zeros(len(z), dtype=torch.float64, device=z.device)
             for block in reversed(self.blocks):
@@ -102,6 +110,11 @@ class Flow(nn.Module):
                 total = total + log_det
             x, log_det = self.preprocess.inverse(x)
             return x, total + log_det
+
+    def _precision(self) -> AbstractContextManager[None]:
+        """No TF32, but in training, where it costs nothing, and in graphs, which keep their own."""
+        free = self.training or torch.compiler.is_compiling()
+        return nullcontext() if free else full_precision()
 
     # Exact latents.
 

@@ -6,7 +6,13 @@ from torch import Tensor
 from zoo.errors import ImageError
 from zoo.patterns import hard_images
 
-__all__ = ["check_images", "gather_levels", "hard_images", "spread_levels"]
+__all__ = [
+    "check_continuous",
+    "check_images",
+    "gather_levels",
+    "hard_images",
+    "spread_levels",
+]
 
 
 def check_images(images: Tensor, channels: int, divisor: int) -> None:
@@ -23,6 +29,33 @@ def check_images(images: Tensor, channels: int, divisor: int) -> None:
         return
     wanted = f"uint8 of shape (B, {channels}, H, W) with H and W divisible by {divisor}"
     raise ImageError(f"images must be {wanted}; got {_describe(images)}.{_advice(images)}")
+
+
+def check_continuous(x: Tensor, channels: int, divisor: int, *, values: bool) -> None:
+    """Raise ImageError unless floats (B, channels, H, W) with sides that the divisor divides.
+
+    Args:
+        x: What is checked.
+        channels: C.
+        divisor: Of both sides.
+        values: Whether all numbers must be in [0, 1] too, which a GPU has to be waited for.
+    """
+    right = (
+        isinstance(x, Tensor)
+        and x.is_floating_point()
+        and x.dim() == 4
+        and x.shape[1] == channels
+        and all(side > 0 and side % divisor == 0 for side in x.shape[2:])
+    )
+    wanted = f"floats of shape (B, {channels}, H, W) with H and W divisible by {divisor}"
+    if not right:
+        advice = " For uint8 images: flow.encode(images), or flow((images + 0.5) / 256)."
+        raise ImageError(f"images must be {wanted}; got {_describe(x)}.{advice}")
+    if values and not ((x >= 0) & (x <= 1)).all():
+        raise ImageError(
+            f"images must be {wanted}, all in [0, 1]; got {x.min():g} to {x.max():g}. "
+            "For 0 to 255: (images + 0.5) / 256."
+        )
 
 
 def spread_levels(images: Tensor, levels: int | None) -> Tensor:

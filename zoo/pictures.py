@@ -1,5 +1,6 @@
 """Image files to uint8 tensors that fit a flow, and back."""
 
+import io
 import math
 import re
 from dataclasses import asdict, dataclass
@@ -8,12 +9,14 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 from torch import Tensor
 from torch.nn import functional as F
 
 from zoo.errors import ImageError
+from zoo.files import write_atomically
 from zoo.flow import Flow, Size
+from zoo.outputs import SOFTWARE, WRITER
 
 Fit = Literal["resize", "pad", "original"]
 MODES = {1: "L", 3: "RGB"}
@@ -93,14 +96,21 @@ def to_picture(image: Tensor) -> Image.Image:
 
 
 def write_image(image: Tensor, path: Path) -> None:
-    """Write a uint8 (C, H, W) image; the ending chooses the format, PNG is lossless."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a uint8 (C, H, W) image, atomically; the ending chooses the format, PNG is lossless."""
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind not in Image.SAVE:
+        raise ImageError(f"{path} has no ending of a picture's. Use one such as .png.")
+    data, about = io.BytesIO(), PngImagePlugin.PngInfo()
+    about.add_text(SOFTWARE, WRITER)
+    options = {"pnginfo": about} if kind == "PNG" else {}
     try:
-        to_picture(image).save(path)
+        to_picture(image).save(data, kind, **options)
     except (ValueError, OSError) as error:
-        raise ImageError(
-            f"{path} cannot be written: {error}. Use an ending such as .png."
-        ) from error
+        raise ImageError(f"{path} cannot be a {kind} file: {error}. Use .png.") from error
+    try:
+        write_atomically(path, data.getvalue())
+    except OSError as error:
+        raise ImageError(f"{path} cannot be written: {error}. What was there is whole.") from error
 
 
 def grid(images: Tensor, columns: int, scale: int = 2, gap: int = 1) -> Tensor:

@@ -106,7 +106,8 @@ def test_images_of_another_size_than_the_configuration_are_refused(tmp_path: Pat
         run(tmp_path, 4, overrides={**OVERRIDES, "size": [16, 16]})
 
 
-def test_ema_is_the_recursion(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("decay", "kept"), [(0.75, (2 / 11, 3 / 12)), (0.2, (2 / 11, 0.2))])
+def test_ema_is_the_recursion_with_a_warm_up(tmp_path: Path, decay: float, kept) -> None:
     module = FlowModule("finc", "compact_mnist", OVERRIDES, schedule="constant", warmup_steps=1)
     history = []
 
@@ -116,7 +117,7 @@ def test_ema_is_the_recursion(tmp_path: Path) -> None:
 
     trainer = L.Trainer(
         max_steps=3,
-        callbacks=[Record(), EMA(decay=0.75)],
+        callbacks=[Record(), EMA(decay=decay)],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -128,8 +129,23 @@ def test_ema_is_the_recursion(tmp_path: Path) -> None:
     trainer.fit(module, datamodule=ImageData("digits", val_images=100))
     name = "blocks.0.bijections.1.taps"
     first, second, third = (state[name] for state in history)
-    expected = 0.75 * (0.75 * first + 0.25 * second) + 0.25 * third
+    second = kept[0] * first + (1 - kept[0]) * second
+    expected = kept[1] * second + (1 - kept[1]) * third
     assert_close(module.flow.state_dict()[name], expected)
+
+
+def test_the_average_of_a_short_run_is_of_trained_weights() -> None:
+    """300 equal updates: all but a thousandth of the average is from after the first 30."""
+    average, ema = torch.zeros(1), EMA(decay=0.999)
+    for step in range(1, 300):
+        ema._average([average], [torch.full((1,), float(step > 30))], step)
+    assert float(average) > 0.999
+
+
+@pytest.mark.parametrize("decay", [-0.1, 1.0, 2.0])
+def test_a_decay_that_is_no_share_is_refused(decay: float) -> None:
+    with pytest.raises(ConfigError, match="ema.decay must be from 0 up to 1"):
+        EMA(decay)
 
 
 def test_the_recipe_says_what_the_command_line_changed(trained: Path, tmp_path: Path) -> None:

@@ -48,9 +48,13 @@ class _Version:
 
 def in_graph() -> bool:
     """Whether this becomes part of a graph: of autograd, a compiler or a transform."""
+    return torch.is_grad_enabled() or in_transform()
+
+
+def in_transform() -> bool:
+    """Whether a compiler or a transform of `torch.func` looks at this, which has no values yet."""
     return (
-        torch.is_grad_enabled()
-        or torch.compiler.is_compiling()
+        torch.compiler.is_compiling()
         or torch._C._functorch.maybe_current_level() is not None
         or forward_ad._current_level >= 0
     )

@@ -4,24 +4,35 @@ from pathlib import Path
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, LearningRateMonitor
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, WeightAveraging
+from torch import Tensor
 from torchvision.utils import save_image
 
-from zoo.errors import NonFiniteError
+from zoo.errors import ConfigError, NonFiniteError
 from zoo.training.module import FlowModule
 
 
-class EMA(EMAWeightAveraging):
+class EMA(WeightAveraging):
     """Exponential moving average of the parameters; validated, checkpointed and exported.
 
-    Buffers (permutations, signs, ActNorm's flag) are copied, never averaged.
+    Step t keeps min(decay, (1 + t) / (10 + t)) of the old average. So the average reaches over
+    about the last tenth of a run, and never over more than 1 / (1 - decay) steps: that of a short
+    run is not of untrained weights. Buffers (permutations, signs, ActNorm's flag) are copied.
 
     Args:
-        decay: Share of the old average kept at each step.
+        decay: Largest share of the old average kept at a step, from 0 up to 1.
     """
 
     def __init__(self, decay: float = 0.999) -> None:
-        super().__init__(use_buffers=False, decay=decay)
+        if not 0 <= decay < 1:
+            raise ConfigError(f"ema.decay must be from 0 up to 1, but less; got {decay}.")
+        self.decay = decay
+        super().__init__(use_buffers=False, multi_avg_fn=self._average)
+
+    def _average(self, averages: list[Tensor], weights: list[Tensor], count: Tensor | int) -> None:
+        steps = int(count)
+        kept = min(self.decay, (1 + steps) / (10 + steps))
+        torch._foreach_lerp_(averages, weights, 1 - kept)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Leave the weights as they are: the last checkpoint is yet to be written."""
