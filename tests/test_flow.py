@@ -317,6 +317,19 @@ def test_both_halves_of_an_emerging_convolution_are_certified() -> None:
     assert kinds[:3] == ["Conv1x1", "PaddedConv2d", "PaddedConv2d"]
 
 
+def test_scores_of_a_flow_in_evaluation_keep_no_graph() -> None:
+    flow, images = tiny(), noise()
+    scores = flow.bits_per_dim(images)
+    assert not scores.requires_grad
+    assert scores.numpy().shape == (4,)
+    u = torch.rand(images.shape, requires_grad=True)
+    flow.log_prob(images, noise=u).sum().backward()
+    assert u.grad.abs().sum() > 0
+    with torch.no_grad():
+        assert not flow.train().log_prob(images).requires_grad
+    assert flow.log_prob(images).requires_grad
+
+
 def test_gradients_reach_every_parameter_of_a_flow() -> None:
     flow = tiny().train()
     flow.bits_per_dim(noise(16)).mean().backward()

@@ -53,6 +53,38 @@ def test_every_image_decodes_bit_for_bit_in_any_order(folder) -> None:
         assert torch.equal(data.decode(last), IMAGES[24])
 
 
+INDICES = [
+    slice(5),
+    slice(20, 3, -4),
+    slice(0),
+    [1, 12, -1],
+    [],
+    [True] + [False] * 23 + [True],
+    np.array([3, 24]),
+    torch.tensor([11, 2]),
+    torch.arange(25) % 7 == 1,
+    range(4, 9),
+]
+
+
+@pytest.mark.parametrize("index", INDICES, ids=str)
+def test_latents_are_indexed_as_arrays_are(folder, latents, index) -> None:
+    data, z = zoo.latents.load(folder), torch.cat([z.double() for z in latents])
+    rows = torch.arange(25).numpy()[index if len(np.atleast_1d(index)) else []].tolist()
+    assert torch.equal(data[index], z[rows])
+    assert torch.equal(data.decode(index), IMAGES[rows])
+
+
+@pytest.mark.parametrize(
+    "index", [1.7, [0.5], "1", None, [[1, 2]], [25], torch.tensor(-26)], ids=str
+)
+def test_what_is_no_index_raises_index_error(folder, index) -> None:
+    data = zoo.latents.load(folder)
+    for use in (data.__getitem__, data.decode):
+        with pytest.raises(IndexError, match="latents"):
+            use(index)
+
+
 def test_latents_are_those_written_in_the_widest_dtype(folder, latents) -> None:
     data = zoo.latents.load(str(folder))
     wanted = torch.cat([z.double() for z in latents])

@@ -28,7 +28,7 @@ def write_parts_atomically(path: Path, parts: Iterable[bytes | memoryview]) -> N
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     path = Path(os.path.realpath(path))
-    if path.exists() and not path.is_file() and not path.is_dir():
+    if _is_stream(path):
         with path.open("wb") as file:
             file.writelines(parts)
         return
@@ -42,6 +42,11 @@ def write_parts_atomically(path: Path, parts: Iterable[bytes | memoryview]) -> N
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether it is a device, a pipe or a socket."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
 def remove_abandoned(folder: Path, suffix: str) -> None:

@@ -187,7 +187,9 @@ class Flow(nn.Module):
         """Log-likelihood of 8-bit images in nats, (B,) float64, by uniform dequantization.
 
         One draw gives an unbiased estimate of a lower bound; n_samples=k gives the
-        importance-weighted bound log(1/k sum_i p(x + u_i)), tighter with every k.
+        importance-weighted bound log(1/k sum_i p(x + u_i)), tighter with every k. A flow in
+        evaluation keeps no graph of it, unless the noise requires a gradient: for one of the
+        weights call `flow.train()` first.
 
         Args:
             images: uint8 (B, C, H, W), H and W divisible by 2^levels.
@@ -205,8 +207,10 @@ class Flow(nn.Module):
         self._check(images)
         _at_least("n_samples", n_samples, 1)
         self._check_noise(noise, images)
-        draws = [self._log_prob_of_draw(images, noise, generator) for _ in range(n_samples)]
-        log_prob = torch.stack(draws).logsumexp(0) - math.log(n_samples)
+        graph = self.training or (noise is not None and noise.requires_grad)
+        with torch.set_grad_enabled(graph and torch.is_grad_enabled()):
+            draws = [self._log_prob_of_draw(images, noise, generator) for _ in range(n_samples)]
+            log_prob = torch.stack(draws).logsumexp(0) - math.log(n_samples)
         finite = log_prob.detach().isfinite()
         if not finite.all():
             bad = (~finite).nonzero().flatten().tolist()

@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -16,6 +17,8 @@ from zoo.images import gather_levels
 from zoo.latents.shards import LATENTS, EncodedSet, read_index
 from zoo.registry import load as load_flow
 from zoo.weights import content_hash
+
+Index = int | slice | Sequence[int] | Sequence[bool] | np.ndarray | Tensor
 
 
 class LatentSet(Dataset[Tensor]):
@@ -54,8 +57,10 @@ class LatentSet(Dataset[Tensor]):
     def __len__(self) -> int:
         return self.about.images
 
-    def __getitem__(self, index: int) -> Tensor:
-        return self.gather([index])[0]
+    def __getitem__(self, index: Index) -> Tensor:
+        """Latents (D,) of an integer; (B, D) of a slice, a list, a mask or a tensor of indices."""
+        chosen = self._chosen(index)
+        return self.gather([chosen])[0] if isinstance(chosen, int) else self.gather(chosen)
 
     def __getitems__(self, indices: Sequence[int]) -> list[Tensor]:
         # A list, which the ordinary DataLoader makes a batch of.
@@ -68,16 +73,22 @@ class LatentSet(Dataset[Tensor]):
             batch[places] = self._latents(shard)[rows].to(self.dtype)
         return batch
 
-    def decode(self, indices: int | Sequence[int] | Tensor) -> Tensor:
+    def decode(self, indices: Index) -> Tensor:
         """The original images, uint8 (C, H, W) of one index or (B, C, H, W) of several.
+
+        Args:
+            indices: As for `data[indices]`.
 
         Raises:
             LatentError: If the flow's weights are not those that encoded.
+            IndexError: If it is no index of these latents.
         """
-        chosen = torch.as_tensor(indices)
-        if chosen.dim() == 0:
-            return self.decode(chosen[None])[0]
-        z = self.gather(chosen.tolist()).to(self.flow.device)
+        chosen = self._chosen(indices)
+        if isinstance(chosen, int):
+            return self.decode([chosen])[0]
+        if not chosen:
+            return torch.empty(0, *self.about.image_size, dtype=torch.uint8)
+        z = self.gather(chosen).to(self.flow.device)
         images = self.flow.decode(z, self.about.image_size[1:]).cpu()
         return gather_levels(images, self.about.grey_levels)
 
@@ -96,6 +107,20 @@ class LatentSet(Dataset[Tensor]):
     def _length(self) -> int:
         channels, height, width = self.about.image_size
         return channels * height * width
+
+    def _chosen(self, index: Index) -> int | list[int]:
+        """What an index stands for, as for an array: one image or several."""
+        if isinstance(index, Tensor):
+            index = index.cpu().numpy()
+        try:
+            # An empty list would be one of floats.
+            chosen = np.arange(len(self))[[] if _is_empty(index) else index]
+        except IndexError as error:
+            raise IndexError(f"there are {len(self)} latents; got {index}: {error}.") from error
+        if chosen.ndim > 1:
+            raise IndexError(f"latents are indexed along one axis; got {index}.")
+        indices: int | list[int] = chosen.tolist()
+        return indices
 
     def _by_shard(self, indices: Sequence[int]) -> list[tuple[int, Tensor, Tensor]]:
         """Shards of a batch, each with its places in the batch and its own rows."""
@@ -135,6 +160,10 @@ AGAIN = "Delete it and run flowzoo encode-dataset again: only missing shards are
 def load(folder: str | Path, model: str | None = None) -> LatentSet:
     """Read what `flowzoo encode-dataset` wrote; see `LatentSet`."""
     return LatentSet(folder, model)
+
+
+def _is_empty(index: Index) -> bool:
+    return not isinstance(index, slice) and np.size(index) == 0
 
 
 def _is_float64(shards: list[dict[str, Any]]) -> bool:
