@@ -408,6 +408,12 @@ def export(
     dataset_title: Annotated[
         str | None, typer.Option(help="What the card calls the data set, such as your folder.")
     ] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Folder of pictures to show, if the data set's may not be.")
+    ] = None,
+    pictures_licence: Annotated[
+        str | None, typer.Option(help="Whose they are, and under which licence; for the card.")
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Parent folder.")] = Path("models"),
 ) -> None:
     """Write a checkpoint's flow as a model folder: weights, config, golden tensors, recipe."""
@@ -418,6 +424,8 @@ def export(
         recipe=recipe,
         data_dir=data_dir,
         dataset_title=dataset_title,
+        pictures=pictures,
+        pictures_licence=pictures_licence,
     )
     measure = f"flowzoo evaluate local-dir:{folder} --data-dir DATA"
     console.print(f"{folder}/ written. Measure it: {measure}", soft_wrap=True)

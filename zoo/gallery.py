@@ -15,8 +15,8 @@ STEPS = 10
 DRAWS = 9
 OF_IMAGES = ("interpolation.png", "resampling.png")
 NO_IMAGES = (
-    f"{GOLDEN} holds fewer than two images of the data set; flowzoo export --data-dir puts them "
-    "there, where their licence lets them be passed on"
+    f"{GOLDEN} holds fewer than two natural images; flowzoo export --data-dir puts those of the "
+    "data set there, where their licence lets them be passed on, and --pictures others"
 )
 
 
@@ -37,7 +37,7 @@ class Gallery(NamedTuple):
 def gallery(flow: Flow, golden: Golden) -> Gallery:
     """Every grid that can be drawn, the same for the same weights.
 
-    Interpolation and resampling are of images of the data set only: between patterns and noise lie
+    Interpolation and resampling are of natural images only: between patterns and noise lie
     latents like those of no image, which a flow may well decode to infinity.
 
     Args:

@@ -25,7 +25,7 @@ class Golden:
             redistributed, then patterns and noise.
         latents: (N, D) float64.
         log_density: (N,) float64, of the bin centres under the continuous flow.
-        natural: Number of images that are of the data set.
+        natural: Number of images that are of the data set, or other natural pictures.
     """
 
     images: Tensor

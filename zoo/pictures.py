@@ -90,6 +90,24 @@ def read_image(path: Path, flow: Flow, fit: Fit) -> tuple[Tensor, Fitted]:
     return image.contiguous(), Fitted(path.stem, original, size, offset, description)
 
 
+def read_thumbnails(folder: Path, flow: Flow) -> Tensor:
+    """The pictures of a folder, cut to the shape of the flow's images and made as small; uint8.
+
+    Raises:
+        ImageError: If there are none, or one is no image.
+    """
+    files = sorted(path for path in folder.glob("*") if path.is_file())
+    if not files:
+        raise ImageError(f"{folder} holds no pictures.")
+    size = (flow.config.size[1], flow.config.size[0])
+    mode = MODES[flow.config.channels]
+    small = [
+        ImageOps.fit(open_picture(path, mode)[0], size, Image.Resampling.LANCZOS) for path in files
+    ]
+    arrays = [np.array(picture).reshape(*_hw(picture), -1) for picture in small]
+    return torch.from_numpy(np.stack(arrays)).movedim(-1, 1).contiguous()
+
+
 def to_picture(image: Tensor) -> Image.Image:
     """A uint8 (C, H, W) image as Pillow's."""
     return Image.fromarray(image.cpu().permute(1, 2, 0).squeeze(2).numpy())

@@ -8,6 +8,7 @@ import lightning as L
 import pytest
 import torch
 import yaml
+from PIL import Image
 from torch.testing import assert_close
 
 from tests.training.runs import OVERRIDES
@@ -15,7 +16,8 @@ from tests.training.runs import run as tiny_run
 from zoo import load
 from zoo.architectures.registry import ARCHITECTURES
 from zoo.cards import write_card
-from zoo.errors import ConfigError, WeightsError
+from zoo.cards.card import render_card
+from zoo.errors import ArgumentError, ConfigError, ImageError, WeightsError
 from zoo.golden import Golden
 from zoo.publish import validate
 from zoo.training.callbacks import EMA
@@ -77,6 +79,27 @@ def test_an_exported_checkpoint_loads_and_encodes_exactly(trained: Path, tmp_pat
     assert "parent" not in read_config(folder)
     write_card(folder)
     validate(folder)  # it can be published
+
+
+def test_pictures_stand_for_images_that_may_not_be_shown(trained: Path, tmp_path: Path) -> None:
+    folder, checkpoint = tmp_path / "pictures", trained / "checkpoints" / "last.ckpt"
+    folder.mkdir()
+    for i in range(3):
+        Image.new("RGB", (40, 30), (60 * i, 90, 20)).save(folder / f"{i}.png")
+    with pytest.raises(ArgumentError, match="--pictures-licence"):
+        export(checkpoint, tmp_path / "models", pictures=folder)
+    made = export(
+        checkpoint,
+        tmp_path / "models",
+        pictures=folder,
+        pictures_licence="A. Nybody; CC0",
+    )
+    golden = Golden.load(made)
+    assert golden.natural == 3
+    assert (golden.images[:3].flatten(1).float().std(1) == 0).all()
+    assert "pictures (A. Nybody; CC0)" in render_card(made)
+    with pytest.raises(ImageError, match="holds no pictures"):
+        export(checkpoint, tmp_path, pictures=tmp_path / "models", pictures_licence="x")
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -48,8 +48,9 @@ def notes(subject: Subject) -> str:
 
 def files(subject: Subject) -> str:
     """What the folder holds, and whose the images in it are."""
-    dataset = subject.data
-    natural = f", and test images of {dataset.title} ({dataset.licence})"
+    dataset, pictures = subject.data, subject.config.get("pictures")
+    shown = f"test images of {dataset.title} ({dataset.licence})"
+    natural = f", and {f'pictures ({pictures})' if pictures else shown}"
     return join(
         "## Files",
         "`config.json` describes the flow, `model.safetensors` holds its weights, `eval.json` what "

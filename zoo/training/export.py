@@ -7,12 +7,13 @@ from zoo.architectures import build, config_from_json
 from zoo.cards import CARD, FIGURES
 from zoo.cards.facts import dataset_of
 from zoo.cards.subject import RECIPE
-from zoo.errors import WeightsError
+from zoo.errors import ArgumentError, WeightsError
 from zoo.evaluation.record import EVALUATION
 from zoo.files import write_atomically
 from zoo.flow import Flow
 from zoo.golden import make_golden
 from zoo.images import spread_levels
+from zoo.pictures import read_thumbnails
 from zoo.training.checkpoints import read_checkpoint
 from zoo.training.data import load_images
 from zoo.weights import save_folder
@@ -45,6 +46,8 @@ def export(
     recipe: Path | None = None,
     data_dir: Path | None = None,
     dataset_title: str | None = None,
+    pictures: Path | None = None,
+    pictures_licence: str | None = None,
 ) -> Path:
     """Write config.json, model.safetensors, golden.safetensors and recipe.yaml.
 
@@ -58,6 +61,9 @@ def export(
         data_dir: Raw files; the golden tensors then hold test images of the data set, if its
             licence lets them be passed on.
         dataset_title: What the card calls the data set, such as one's own folder of images.
+        pictures: Folder of image files; the golden tensors then hold these instead, each cut to
+            the flow's shape and made as small as its images.
+        pictures_licence: Whose they are and under which licence, for the card.
 
     Returns:
         The model's folder.
@@ -70,13 +76,19 @@ def export(
     folder = parent / name
     levels = saved.get("finetune", {}).get("grey_levels")
     natural = None
-    if data_dir is not None and dataset_of(dataset).licence:
+    if pictures is not None:
+        if not pictures_licence:
+            raise ArgumentError("say whose the pictures are, and their licence: --pictures-licence")
+        natural = read_thumbnails(pictures, flow)[:GOLDEN_IMAGES]
+    elif data_dir is not None and dataset_of(dataset).licence:
         natural = spread_levels(load_images(dataset, data_dir, "test")[:GOLDEN_IMAGES], levels)
     about = {"name": name, "dataset": dataset, "step": saved["global_step"]}
     if dataset_title:
         about["dataset_title"] = dataset_title
     if saved.get("parent"):
         about["parent"] = saved["parent"]
+    if pictures_licence:
+        about["pictures"] = pictures_licence
     if levels is not None:
         about["grey_levels"] = levels
     text = recipe.read_text(encoding="utf-8") if recipe else saved.get("recipe")
