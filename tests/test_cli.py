@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.test_flow import tiny
+from zoo.architectures.presets import FREE
 from zoo.cards import FIGURES
 from zoo.cards.overview import README
 from zoo.cli import _distinct
@@ -270,7 +271,8 @@ def test_evaluate_measures_and_card_shows_it(run, tmp_path) -> None:
     ids=["whose patterns do not interpolate", "whose samples are not finite"],
 )
 def test_a_conf_exported_without_data_gets_its_card(run, tmp_path, seed, missing) -> None:
-    flow, folder = tiny("conf", seed, std=0.2, size=(8, 8)), tmp_path / "conf"
+    flow = tiny("conf", seed, std=0.2, size=(8, 8), **FREE)
+    folder = tmp_path / "conf"
     save_folder(flow, folder, {"name": "tiny", "dataset": "digits"})
     golden = make_golden(flow)
     with pytest.raises(NonFiniteError):

@@ -8,12 +8,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from zoo.errors import WeightsError
+from zoo.errors import NotInvertibleError, WeightsError
+from zoo.exactness import precision
 from zoo.files import write_atomically
 from zoo.flow import Flow
 from zoo.patterns import hard_kinds
 
 GOLDEN = "golden.safetensors"
+HARD = 8
+DO_NOT_PUBLISH = "Do not publish these weights: train again with bounded couplings and taps."
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,14 @@ class Golden:
         Raises:
             WeightsError: If latents, log-densities or decoded images differ.
             ImageError: If the images are of another kind than the flow's.
-            NotInvertibleError: If an image does not come back from its own latents.
+            NotInvertibleError: If an image does not come back in float64 without being kept.
         """
         z = flow.encode(self.images)
+        if lost := precision(z)["kept"]:
+            raise NotInvertibleError(
+                f"{lost} of {len(z)} images do not come back from their latents in float64 without "
+                f"their pixels kept. {DO_NOT_PUBLISH}"
+            )
         size = (self.images.shape[2], self.images.shape[3])
         latents, log_density = density(flow, self.images)
         same = (
@@ -77,8 +85,8 @@ class Golden:
 @torch.no_grad()
 def make_golden(flow: Flow, natural: Tensor | None = None) -> Golden:
     """Golden tensors of a flow, from images of its data set (N, C, H, W) and hard ones."""
-    kinds = hard_kinds(flow.config.channels, flow.config.size).values()
-    hard = torch.cat([images[:1] for images in kinds])
+    kinds = hard_kinds(flow.config.channels, flow.config.size)
+    hard = torch.cat([*(images[:1] for images in kinds.values()), kinds["noise"][1:]])[:HARD]
     images = hard if natural is None else torch.cat([natural, hard])
     return Golden(images, *density(flow, images), 0 if natural is None else len(natural))
 

@@ -117,7 +117,7 @@ def write_image(image: Tensor, path: Path) -> None:
     """Write a uint8 (C, H, W) image, atomically; the ending chooses the format, PNG is lossless."""
     kind = Image.registered_extensions().get(path.suffix.lower())
     if kind not in Image.SAVE:
-        raise ImageError(f"{path} has no ending of a picture's. Use one such as .png.")
+        raise ImageError(f"{path} is named as no picture is. Use an ending such as .png.")
     data, about = io.BytesIO(), PngImagePlugin.PngInfo()
     about.add_text(SOFTWARE, WRITER)
     options = {"pnginfo": about} if kind == "PNG" else {}
