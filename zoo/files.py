@@ -34,8 +34,11 @@ def write_parts_atomically(path: Path, parts: Iterable[bytes | memoryview]) -> N
         return
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with open(temporary, "xb") as file:
-            file.writelines(parts)
+        # As open() does: the umask decides who may read it.
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        with os.fdopen(descriptor, "wb") as file:
+            for part in parts:
+                file.write(part)
         if path.is_file():
             shutil.copymode(path, temporary)
         os.replace(temporary, path)

@@ -17,17 +17,9 @@ __all__ = [
 
 def check_images(images: Tensor, channels: int, divisor: int) -> None:
     """Raise ImageError unless uint8 (B, channels, H, W) with sides that the divisor divides."""
-    right = (
-        isinstance(images, Tensor)
-        and images.dtype == torch.uint8
-        and images.dim() == 4
-        and len(images) > 0
-        and images.shape[1] == channels
-        and all(side > 0 and side % divisor == 0 for side in images.shape[2:])
-    )
-    if right:
+    if _fits(images, channels, divisor) and images.dtype == torch.uint8 and len(images) > 0:
         return
-    wanted = f"uint8 of shape (B, {channels}, H, W) with H and W divisible by {divisor}"
+    wanted = f"uint8 {_shape(channels, divisor)}"
     raise ImageError(f"images must be {wanted}; got {_describe(images)}.{_advice(images)}")
 
 
@@ -40,15 +32,8 @@ def check_continuous(x: Tensor, channels: int, divisor: int, *, values: bool) ->
         divisor: Of both sides.
         values: Whether all numbers must be in [0, 1] too, which a GPU has to be waited for.
     """
-    right = (
-        isinstance(x, Tensor)
-        and x.is_floating_point()
-        and x.dim() == 4
-        and x.shape[1] == channels
-        and all(side > 0 and side % divisor == 0 for side in x.shape[2:])
-    )
-    wanted = f"floats of shape (B, {channels}, H, W) with H and W divisible by {divisor}"
-    if not right:
+    wanted = f"floats {_shape(channels, divisor)}"
+    if not _fits(x, channels, divisor) or not x.is_floating_point():
         advice = " For uint8 images: flow.encode(images), or flow((images + 0.5) / 256)."
         raise ImageError(f"images must be {wanted}; got {_describe(x)}.{advice}")
     if values and not ((x >= 0) & (x <= 1)).all():
@@ -56,6 +41,19 @@ def check_continuous(x: Tensor, channels: int, divisor: int, *, values: bool) ->
             f"images must be {wanted}, all in [0, 1]; got {x.min():g} to {x.max():g}. "
             "For 0 to 255: (images + 0.5) / 256."
         )
+
+
+def _fits(images: object, channels: int, divisor: int) -> bool:
+    return (
+        isinstance(images, Tensor)
+        and images.dim() == 4
+        and images.shape[1] == channels
+        and all(side > 0 and side % divisor == 0 for side in images.shape[2:])
+    )
+
+
+def _shape(channels: int, divisor: int) -> str:
+    return f"of shape (B, {channels}, H, W) with H and W divisible by {divisor}"
 
 
 def spread_levels(images: Tensor, levels: int | None) -> Tensor:

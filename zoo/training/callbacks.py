@@ -32,7 +32,8 @@ class EMA(WeightAveraging):
     def _average(self, averages: list[Tensor], weights: list[Tensor], count: Tensor | int) -> None:
         steps = int(count)
         kept = min(self.decay, (1 + steps) / (10 + steps))
-        torch._foreach_lerp_(averages, weights, 1 - kept)
+        same = [weight.to(average) for average, weight in zip(averages, weights, strict=True)]
+        torch._foreach_lerp_(averages, same, 1 - kept)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Leave the weights as they are: the last checkpoint is yet to be written."""
