@@ -17,10 +17,10 @@ import torch
 
 from benchmarks.equal_runs import Run, likelihood, validation_images, write_table
 from zoo.architectures import ARCHITECTURES
-from zoo.exactness import precision, round_trip_error
+from zoo.exact.patterns import mosaics
+from zoo.exact.round_trip import precision, round_trip_error
 from zoo.flow import Flow
 from zoo.images import hard_images
-from zoo.patterns import mosaics
 
 STEPS = {"cifar10": 1000, "mnist": 2000}
 IMAGES = 1000

@@ -7,7 +7,7 @@ from benchmarks.conf_ablation import VARIANTS
 from tests.test_flow import tiny
 from zoo.architectures import ARCHITECTURES, build
 from zoo.bijections import ConvolutionalCoupling
-from zoo.patterns import hard_images
+from zoo.exact.patterns import hard_images
 from zoo.training.data import load_images
 
 

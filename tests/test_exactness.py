@@ -7,16 +7,17 @@ import torch
 from torch import Tensor
 
 from tests.test_flow import every_architecture, explode, noise, tiny
-from zoo import Flow, exactness
-from zoo.amplification import amplification, worst_images
+from zoo import Flow
 from zoo.bijections import Bijection
 from zoo.bijections.padded_conv import CornerConv
-from zoo.certificate import StabilityWarning
-from zoo.exactness import precision
-from zoo.keepsake import keep_pixels, kept_pixels
-from zoo.patterns import hard_images, mosaics
+from zoo.exact import round_trip
+from zoo.exact.amplification import amplification, worst_images
+from zoo.exact.certificate import StabilityWarning
+from zoo.exact.keepsake import keep_pixels, kept_pixels
+from zoo.exact.patterns import hard_images, mosaics
+from zoo.exact.round_trip import precision
 
-pytestmark = pytest.mark.filterwarnings("ignore::zoo.certificate.StabilityWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::zoo.exact.certificate.StabilityWarning")
 
 
 def hopeless(seed: int = 0) -> Flow:
@@ -84,7 +85,7 @@ def exactness_only(flow: Flow, z: Tensor) -> Tensor:
 def test_each_image_gets_the_precision_that_it_takes(monkeypatch) -> None:
     """One bad image must not slow the good ones."""
     flow, images = tiny(), noise(8)
-    measured, sizes = exactness.round_trip_error, []
+    measured, sizes = round_trip.round_trip_error, []
 
     def error(model: Flow, batch: Tensor, z: Tensor) -> Tensor:
         """Float32 is not enough for images 2 and 5, float64 not for 5."""
@@ -93,7 +94,7 @@ def test_each_image_gets_the_precision_that_it_takes(monkeypatch) -> None:
         hard = torch.stack([(batch == b).flatten(1).all(1) for b in bad]).any(0)
         return measured(model, batch, z) + hard
 
-    monkeypatch.setattr(exactness, "round_trip_error", error)
+    monkeypatch.setattr(round_trip, "round_trip_error", error)
     z = flow.encode(images)
     assert sizes == [(torch.float32, 8), (torch.float64, 2)]
     assert count(z) == [6, 1, 1]
@@ -145,7 +146,7 @@ def test_amplification_predicts_what_float32_costs() -> None:
     images = noise(16)
     found = amplification(flow, images)
     z = flow.encode(images, exact=False)
-    error = exactness.round_trip_error(flow, images, z)
+    error = round_trip.round_trip_error(flow, images, z)
     assert (error < 1.2e-7 * found * 10).all()
     assert (error > 1.2e-7 * found / 1000).all()
 

@@ -14,10 +14,10 @@ from tests.bijections.test_bijections import flat_jacobian
 from zoo import Flow
 from zoo.architectures import ARCHITECTURES, build
 from zoo.bijections.padded_conv import CornerConv
-from zoo.certificate import StabilityWarning
 from zoo.errors import ArgumentError, ImageError, LatentError, NonFiniteError, NotInvertibleError
-from zoo.exactness import worst_layer
-from zoo.patterns import hard_images
+from zoo.exact.certificate import StabilityWarning
+from zoo.exact.patterns import hard_images
+from zoo.exact.round_trip import worst_layer
 
 TINY = {"size": (8, 12), "steps": 2, "hidden_channels": 8}
 

@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import zoo
 from tests.test_flow import every_architecture, noise, tiny
-from zoo.full_precision import _SETTINGS, full_precision
+from zoo.exact.full_precision import _SETTINGS, full_precision
 from zoo.golden import Golden
 from zoo.registry import folder_of
 
@@ -114,7 +114,7 @@ def test_one_thread_that_leaves_does_not_unguard_another(tf32) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_process_forked_inside_the_lock_does_not_hang() -> None:
-    from zoo.full_precision import _guard
+    from zoo.exact.full_precision import _guard
 
     with _guard.lock:
         child = os.fork()

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from zoo.exact.patterns import hard_kinds, mosaics
 from zoo.images import hard_images
-from zoo.patterns import hard_kinds, mosaics
 
 
 @pytest.mark.parametrize(("channels", "size"), [(1, (28, 28)), (3, (32, 32)), (3, (2, 6))])

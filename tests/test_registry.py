@@ -12,8 +12,8 @@ import zoo
 from tests.test_flow import tiny
 from zoo.cards import FIGURES
 from zoo.errors import ArgumentError, ImageError, UnknownModelError, WeightsError
+from zoo.exact.patterns import hard_images
 from zoo.golden import Golden, make_golden
-from zoo.patterns import hard_images
 from zoo.registry import MODELS, Model, _unique, folder_of
 from zoo.weights import content_hash, read_config
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ABANDONED_S = 3600
+FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -35,7 +36,7 @@ def write_parts_atomically(path: Path, parts: Iterable[bytes | memoryview]) -> N
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         # As open() does: the umask decides who may read it.
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        descriptor = os.open(temporary, FLAGS, 0o666)
         with os.fdopen(descriptor, "wb") as file:
             for part in parts:
                 file.write(part)

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from zoo import exactness
-from zoo.amplification import amplification
 from zoo.bijections import Bijection, Center, Chain, Dequantize, Logit
 from zoo.bijections.cache import WeightCache, in_transform
-from zoo.certificate import (
+from zoo.errors import ArgumentError, ImageError, LatentError, NonFiniteError
+from zoo.exact import round_trip
+from zoo.exact.amplification import amplification
+from zoo.exact.certificate import (
     Certificate,
     LayerCertificate,
     StabilityWarning,
@@ -26,10 +27,9 @@ from zoo.certificate import (
     worst_condition,
     worst_of,
 )
-from zoo.errors import ArgumentError, ImageError, LatentError, NonFiniteError
-from zoo.full_precision import full_precision
+from zoo.exact.full_precision import full_precision
+from zoo.exact.patterns import hard_images, mosaics
 from zoo.images import check_continuous, check_images
-from zoo.patterns import hard_images, mosaics
 
 if TYPE_CHECKING:
     from zoo.architectures.config import FlowConfig
@@ -125,7 +125,7 @@ class Flow(nn.Module):
         Encodes bin centres (x + 1/2) / 256 and verifies the round trip, with a margin for
         decoding in other batch sizes and on other machines. Images for which float32 falls short
         are encoded in float64, and if that falls short too, their pixels are kept in the last bits
-        of their latents (`zoo.keepsake`). The latents are float64 then: store them as such.
+        of their latents (`zoo.exact.keepsake`). The latents are float64 then: store them as such.
 
         Args:
             images: uint8 (B, C, H, W), H and W divisible by 2^levels.
@@ -141,7 +141,7 @@ class Flow(nn.Module):
         """
         self._check(images)
         if exact:
-            return exactness.encode(self, images)
+            return round_trip.encode(self, images)
         return self.at(torch.promote_types(self.dtype, torch.float32)).encode_centres(images)
 
     @torch.no_grad()
@@ -167,7 +167,7 @@ class Flow(nn.Module):
         if not z.isfinite().all():
             raise LatentError("latents hold NaN or infinity; decode needs finite numbers.")
         self.levels(z, size)
-        return self._to_images(*exactness.decode(self, z, self._check_size(size)))
+        return self._to_images(*round_trip.decode(self, z, self._check_size(size)))
 
     def encode_centres(self, images: Tensor) -> Tensor:
         """Latents (B, D) of the bin centres, unverified, in the flow's dtype."""
@@ -373,7 +373,7 @@ class Flow(nn.Module):
         images = images.to(self.device)
         self._check(images)
         layers = [layer for _, layer in self.named_bijections()]
-        trips = exactness.round_trip_error(self, images, self.encode(images, exact=False))
+        trips = round_trip.round_trip_error(self, images, self.encode(images, exact=False))
         return Certificate(
             layers=self._certificates((images.shape[2], images.shape[3])),
             couplings=coupling_certificates(layers),

@@ -9,10 +9,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from zoo.errors import NotInvertibleError, WeightsError
-from zoo.exactness import precision
+from zoo.exact.patterns import hard_kinds
+from zoo.exact.round_trip import precision
 from zoo.files import write_atomically
 from zoo.flow import Flow
-from zoo.patterns import hard_kinds
 
 GOLDEN = "golden.safetensors"
 HARD = 8

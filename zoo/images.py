@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from zoo.errors import ImageError
-from zoo.patterns import hard_images
+from zoo.exact.patterns import hard_images
 
 __all__ = [
     "check_continuous",

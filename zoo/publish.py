@@ -16,10 +16,10 @@ from zoo.cards.subject import NOTES, RECIPE, Subject
 from zoo.errors import ArgumentError, NotInvertibleError
 from zoo.evaluation.exact import round_trips
 from zoo.evaluation.record import EVALUATION, read_evaluation
+from zoo.exact.patterns import hard_images
 from zoo.flow import Flow
 from zoo.golden import DO_NOT_PUBLISH, GOLDEN, make_golden
 from zoo.hub import HUB, Repository
-from zoo.patterns import hard_images
 from zoo.registry import folder_of, list_models
 from zoo.upload import upload
 from zoo.weights import CONFIG, WEIGHTS, content_hash, read_config, save_folder

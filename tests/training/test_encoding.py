@@ -16,8 +16,8 @@ import torch
 
 import zoo.latents
 from tests.test_flow import explode, tiny
-from zoo import exactness
 from zoo.errors import NotInvertibleError
+from zoo.exact import round_trip
 from zoo.flow import Flow
 from zoo.latents.shards import INDEX, ShardFolder, file_name
 from zoo.training.data import load_images
@@ -134,7 +134,7 @@ def test_the_flow_takes_a_batch_at_a_time(run, model, tmp_path, monkeypatch) -> 
     assert batches == [300, 300, 300, 100, 300, 200]
 
 
-@pytest.mark.filterwarnings("ignore::zoo.certificate.StabilityWarning")
+@pytest.mark.filterwarnings("ignore::zoo.exact.certificate.StabilityWarning")
 def test_images_that_need_float64_are_counted_and_come_back(tmp_path) -> None:
     source = save(tmp_path / "model", explode(tiny(gain_max=None, size=(8, 8)), 5.0))
     index = encode_dataset(source, "digits", tmp_path, tmp_path / "z")
@@ -145,14 +145,14 @@ def test_images_that_need_float64_are_counted_and_come_back(tmp_path) -> None:
 
 
 def test_an_image_that_needs_float64_costs_no_other_any_time(model, tmp_path, monkeypatch) -> None:
-    images, measured = load_images("digits", "", "test"), exactness.round_trip_error
+    images, measured = load_images("digits", "", "test"), round_trip.round_trip_error
 
     def error(flow, batch, z) -> torch.Tensor:
         """Float32 is not enough for image 113."""
         hard = (batch == images[113]).flatten(1).all(1) & (flow.dtype == torch.float32)
         return measured(flow, batch, z) + hard
 
-    monkeypatch.setattr(exactness, "round_trip_error", error)
+    monkeypatch.setattr(round_trip, "round_trip_error", error)
     options = {"shard_size": 100, "batch_size": 10}
     index = encode_dataset(model, "digits", tmp_path, tmp_path / "z", **options)
     assert [shard["float64"] for shard in index["shards"]] == [[], [[113, 114]], []]
@@ -160,7 +160,7 @@ def test_an_image_that_needs_float64_costs_no_other_any_time(model, tmp_path, mo
     assert torch.equal(zoo.latents.load(tmp_path / "z").decode(range(297)), images)
 
 
-@pytest.mark.filterwarnings("ignore::zoo.certificate.StabilityWarning")
+@pytest.mark.filterwarnings("ignore::zoo.exact.certificate.StabilityWarning")
 def test_images_that_float64_forgets_are_kept_and_counted(tmp_path) -> None:
     source = save(tmp_path / "model", explode(tiny(gain_max=None, size=(8, 8)), 50.0))
     index = encode_dataset(source, "digits", tmp_path, tmp_path / "z", shard_size=100)

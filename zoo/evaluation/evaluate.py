@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.certificate import Certificate, LayerCertificate
 from zoo.evaluation.batches import Progress, batches
 from zoo.evaluation.exact import hostile, round_trips
 from zoo.evaluation.outliers import likelihood_histogram
 from zoo.evaluation.versions import versions
+from zoo.exact.certificate import Certificate, LayerCertificate
 from zoo.flow import Flow
 
 

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from zoo.amplification import amplification, worst_images
 from zoo.errors import NotInvertibleError
 from zoo.evaluation.batches import Progress, batches
-from zoo.exactness import precision
+from zoo.exact.amplification import amplification, worst_images
+from zoo.exact.patterns import hard_images, mosaics
+from zoo.exact.round_trip import precision
 from zoo.flow import Flow
-from zoo.patterns import hard_images, mosaics
 
 # Test images that amplification is measured on, and those from which the worst are searched.
 MEASURED, STARTS = 100, 4

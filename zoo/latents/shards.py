@@ -18,7 +18,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from zoo.errors import LatentError
-from zoo.exactness import holds_float32, precision
+from zoo.exact.round_trip import holds_float32, precision
 from zoo.files import write_atomically, write_json
 from zoo.weights import content_hash
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from zoo.bijections import Bijection
-from zoo.certificate import FLOAT32_LIMIT, MARGIN
 from zoo.errors import NotInvertibleError
-from zoo.keepsake import keep_pixels, kept_pixels
+from zoo.exact.certificate import FLOAT32_LIMIT, MARGIN
+from zoo.exact.keepsake import keep_pixels, kept_pixels
 
 if TYPE_CHECKING:
     from zoo.flow import Flow
@@ -20,7 +20,7 @@ def encode(flow: "Flow", images: Tensor) -> Tensor:
 
     float32 if that is enough for all; else float64, in which the images that float32 gives back
     still have latents of float32 numbers, and images that float64 does not give back are kept in
-    the last bits of theirs, see `zoo.keepsake`.
+    the last bits of theirs, see `zoo.exact.keepsake`.
     """
     pending = torch.arange(len(images), device=images.device)
     found: list[tuple[Tensor, Tensor]] = []  # which images, and their latents
