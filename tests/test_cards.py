@@ -13,7 +13,7 @@ import zoo
 from tests.test_flow import tiny
 from zoo.architectures import ARCHITECTURES
 from zoo.cards import FIGURES, render_card, write_card
-from zoo.cards.facts import DATASETS, GITHUB, PAPERS
+from zoo.cards.facts import DATASETS, GITHUB, PAPERS, dataset_of
 from zoo.cards.figure_files import read_stamp
 from zoo.cards.levels import levels_of
 from zoo.cards.markdown import percent
@@ -108,7 +108,9 @@ def test_the_figures_are_of_these_weights(name: str) -> None:
     for figure in FIGURES:
         assert read_stamp(folder / figure)["weights sha256"] == MODELS[name].sha256
         assert read_stamp(folder / figure) == Subject.read(folder).stamp
-        assert (folder / figure).stat().st_size < 60_000
+        # Pictures of colours do not compress as well.
+        most = 60_000 if Subject.read(folder).flow.config.channels == 1 else 600_000
+        assert (folder / figure).stat().st_size < most
         assert f"]({figure})" in card
 
 
@@ -149,7 +151,8 @@ def test_the_hub_s_client_reads_the_front_matter(name: str) -> None:
     assert card.data.license == "apache-2.0"
     assert card.data.library_name == "flowzoo"
     assert card.data.pipeline_tag == "unconditional-image-generation"
-    assert card.data.datasets == ["ylecun/mnist"]
+    dataset = dataset_of(MODELS[name].dataset)
+    assert card.data.datasets == [dataset.hub]
     assert card.data.model_name == name
     results = card.data.eval_results
     assert {result.metric_type: result.metric_value for result in results} == {
@@ -157,7 +160,7 @@ def test_the_hub_s_client_reads_the_front_matter(name: str) -> None:
         for metric in ("bits_per_dim", "exact_share", "finite_sample_share")
     }
     assert {(result.dataset_name, result.dataset_split) for result in results} == {
-        ("MNIST", "test")
+        (dataset.title, "test")
     }
 
 

@@ -59,7 +59,7 @@ def hostile() -> Iterator[str]:
             counts = (
                 str(found[key]) for key in ("images", "float32", "float64", "kept", "refused")
             )
-            yield line(f"`{name}`", images, *counts, f"{found['amplification']:.2g}")
+            yield line(f"`{name}`", images, *counts, f"{found['amplification']:.1e}")
 
 
 def cases() -> dict[tuple[str, ...], list[Record]]:

@@ -80,7 +80,7 @@ def _hostile(sets: dict[str, Any]) -> str:
     """How images that no data set holds come back, and how far rounding errors can grow."""
     counts = ("images", "exact", "float32", "float64", "kept", "refused")
     rows = [
-        (name, *(str(found[key]) for key in counts), f"{found['amplification']:.2g}")
+        (name, *(str(found[key]) for key in counts), _whole(found["amplification"]))
         for name, found in sets.items()
     ]
     return join(
@@ -88,7 +88,7 @@ def _hostile(sets: dict[str, Any]) -> str:
         "ramps, noise, shuffled and negated images, and those found by gradient ascent on the "
         "amplification. The table says in which precision, or by pixels kept in the latents. "
         "Amplification is how many grey levels a pixel moves, at most, for each relative change of "
-        "the latents; float32 changes them by about 1.2e-7.",
+        "the latents; float32 changes them by about one part in eight million.",
         table(("set", *counts, "amplification"), rows),
     )
 
@@ -130,6 +130,10 @@ def _limits(subject: Subject, measured: dict[str, Any]) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
+
+
+def _whole(value: float | None) -> str:
+    return "unbounded" if value is None else f"{value:,.0f}"
 
 
 def _with_error(measured: dict[str, Any], key: str) -> str:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.evaluation.batches import Progress, batches
-from zoo.evaluation.exact import hostile, round_trips
+from zoo.evaluation.exact import finite, hostile, round_trips
 from zoo.evaluation.outliers import likelihood_histogram
 from zoo.evaluation.versions import versions
 from zoo.exact.certificate import Certificate, LayerCertificate
@@ -49,7 +49,7 @@ def evaluate(
     )
     single, weighted = _bits_per_dim(flow, images, n_samples, batch_size, seed, progress)
     trips = round_trips(flow, images, batch_size, "exactness", progress)
-    finite, sample_s = _finite_samples(flow, n_drawn, batch_size, seed, progress)
+    finite_samples, sample_s = _finite_samples(flow, n_drawn, batch_size, seed, progress)
     certificate = flow.certify(images[:1000].to(flow.device))
     return {
         "bits_per_dim": _mean(single),
@@ -63,7 +63,7 @@ def evaluate(
         "round_trip_grey_levels": certificate.round_trip,
         "certificate": [_layer(layer) for layer in certificate.layers],
         "couplings": _couplings(certificate),
-        "finite_sample_share": finite / n_drawn,
+        "finite_sample_share": finite_samples / n_drawn,
         "likelihood_histogram": histogram,
         "parameters": sum(parameter.numel() for parameter in flow.parameters()),
         "milliseconds_per_image": {
@@ -131,20 +131,15 @@ def _couplings(certificate: Certificate) -> dict[str, Any]:
     shifts = [coupling.shift for coupling in certificate.couplings]
     return {
         "number": len(scales),
-        "scale": _finite(max(scales, default=1.0)),
-        "shift": _finite(max(shifts, default=0.0)),
+        "scale": finite(max(scales, default=1.0)),
+        "shift": finite(max(shifts, default=0.0)),
         "uncertified": list(certificate.uncertified),
     }
-
-
-def _finite(value: float) -> float | None:
-    """JSON has no infinity."""
-    return None if math.isinf(value) else value
 
 
 def _layer(certificate: LayerCertificate) -> dict[str, Any]:
     """A layer's certificate in JSON types."""
     values = dataclasses.asdict(certificate)
     return {
-        key: _finite(value) if isinstance(value, float) else value for key, value in values.items()
+        key: finite(value) if isinstance(value, float) else value for key, value in values.items()
     }

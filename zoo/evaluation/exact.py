@@ -1,5 +1,6 @@
 """How many images come back, and what it takes: images of a data set, and hostile ones."""
 
+import math
 import time
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -84,7 +85,7 @@ def hostile(flow: Flow, natural: Tensor, batch_size: int, progress: Progress) ->
         name: {
             "images": len(images),
             **_counts(round_trips(flow, images, batch_size, "hostile", progress)),
-            "amplification": float(amplification(flow, images.to(flow.device)).max()),
+            "amplification": finite(float(amplification(flow, images.to(flow.device)).max())),
         }
         for name, images in sets.items()
     }
@@ -106,6 +107,11 @@ def _sets(flow: Flow, natural: Tensor) -> dict[str, Tensor]:
         "data set": natural,
         "data set, twice as wide": mosaics(natural),
     }
+
+
+def finite(value: float) -> float | None:
+    """The value, or None for infinity, which JSON does not have."""
+    return None if math.isinf(value) else value
 
 
 def _counts(trips: RoundTrips) -> dict[str, int]:
