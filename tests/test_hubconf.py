@@ -46,7 +46,8 @@ def test_the_examples_in_the_docstrings_run(name: str, monkeypatch) -> None:
 @pytest.mark.parametrize("name", zoo.list_models(pretrained=True))
 def test_a_pretrained_model_in_one_line(name: str) -> None:
     flow = hub(name, pretrained=True)
-    images = torch.randint(0, 256, (3, 1, 28, 28), dtype=torch.uint8)
+    shape = (3, flow.config.channels, *flow.config.size)
+    images = torch.randint(0, 256, shape, dtype=torch.uint8)
     assert torch.equal(flow.decode(flow.encode(images)), images)
     assert not flow.training
 

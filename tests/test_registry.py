@@ -111,7 +111,8 @@ def test_published_evaluations_keep_the_contract(name: str) -> None:
     assert evaluation["protocol"]["images"] == 10_000
     hostile = evaluation["hostile"].values()
     assert all(found["exact"] == found["images"] > 0 for found in hostile)
-    assert all(found["kept"] == found["refused"] == 0 for found in hostile)
+    assert all(found["refused"] == 0 for found in hostile)
+    assert evaluation["hostile"]["patterns"]["kept"] == 0
     assert evaluation["bits_per_dim_weighted"] < evaluation["bits_per_dim"]
     assert evaluation["parameters"] == sum(p.numel() for p in zoo.load(name).parameters())
 

@@ -82,7 +82,13 @@ MODELS = _unique(
         Model("emerging_cifar10", "emerging", "compact_cifar10", "cifar10"),
         Model("emerging_fashion_mnist", "emerging", "compact_mnist", "fashion_mnist"),
         Model("emerging_mnist", "emerging", "compact_mnist", "mnist"),
-        Model("finc_cifar10", "finc", "compact_cifar10", "cifar10"),
+        Model(
+            "finc_cifar10",
+            "finc",
+            "compact_cifar10",
+            "cifar10",
+            "10d322c661f84f595269313dbff96a568f72264995841e6501fe7101d9cc7d17",
+        ),
         Model("finc_fashion_mnist", "finc", "compact_mnist", "fashion_mnist"),
         Model(
             "finc_mnist",
