@@ -2,6 +2,7 @@
 
 import argparse
 import runpy
+import sys
 from pathlib import Path
 
 NAMES = ("bounds", "conf_ablation")
@@ -12,8 +13,6 @@ parser.add_argument("name", choices=NAMES)
 
 def main() -> None:
     """Hand the other arguments to the module of that name."""
-    import sys
-
     name = parser.parse_args(sys.argv[1:2]).name
     sys.argv[0:2] = [f"python -m benchmarks {name}"]
     runpy.run_path(str(Path(__file__).with_name(f"{name}.py")), run_name="__main__")

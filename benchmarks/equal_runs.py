@@ -45,7 +45,7 @@ class Run:
             *("--config", str(RECIPES / self.recipe), "--data.dir", str(data_dir)),
             *("--model.overrides", json.dumps(self.overrides), "--seed_everything", str(self.seed)),
             *("--trainer.max_steps", str(self.steps), "--trainer.val_check_interval"),
-            # Averages reach over a tenth of the run: the recipe's would hold untrained weights.
+            # Averages reach over a tenth of the run, as they do in a whole one.
             *(str(self.steps), "--ema.decay", str(max(0.0, 1 - 10 / self.steps))),
             *("--trainer.default_root_dir", str(self.folder)),
             *("--checkpoint.dirpath", str(self.folder / "checkpoints"), *self.options),
