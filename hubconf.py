@@ -40,7 +40,7 @@ def _architecture(name, config, weights, options):
     if weights is not None:
         if config is not None or set(options) - _HUB_OPTIONS:
             _refuse("weights come with their config; pass no other and no further fields.")
-        return _zoo_module("zoo.registry").load_architecture(name, weights, **options)
+        return _zoo_module("zoo.sources.names").load_architecture(name, weights, **options)
     architectures = _zoo_module("zoo.architectures")
     architecture = architectures.find_architecture(name)
     if isinstance(config, dict):
@@ -56,7 +56,7 @@ def _architecture(name, config, weights, options):
 def _model(name, pretrained, weights, options):
     if unknown := ", ".join(sorted(set(options) - _HUB_OPTIONS)):
         _refuse(f"{name} has no option {unknown}; help(hubconf.{name}) tells of those it has.")
-    registry = _zoo_module("zoo.registry")
+    registry = _zoo_module("zoo.sources.names")
     if weights is not None:
         return registry.load_model(name, weights, **options)
     return registry.load(name, pretrained=pretrained, **options)

@@ -1,7 +1,7 @@
 """What bounds of couplings and taps cost and bring: equal runs with and without them.
 
     python -m benchmarks bounds --data-dir data
-    python -m benchmarks bounds --data-dir data --only cifar10-finc-free cifar10-finc-stable
+    python -m benchmarks bounds --data-dir data --only cifar10-finc-free --only cifar10-finc-stable
 
 A run is <data set>-<architecture>-<variant>: the recipe of that data set and architecture, with the
 variant's fields of the configuration, in 1,000 steps on CIFAR-10 and 2,000 on MNIST. It is kept in
@@ -9,7 +9,6 @@ runs/bounds/<run>-seed<seed> and not repeated once its result is there; runs/bou
 the table of all results.
 """
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -99,24 +98,10 @@ def _error_at(flow: Flow, images: torch.Tensor, sides: int) -> float:
     return float(torch.cat(errors).max())
 
 
-def main() -> None:
-    """Run and measure what is asked for, one after the other."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--data-dir", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="+", metavar="RUN", help="default: all")
-    parser.add_argument("--output", type=Path, default=Path("runs/bounds"))
-    options = parser.parse_args()
-    names = options.only or [f"{d}-{a}-{v}" for d in STEPS for a in ARCHITECTURES for v in VARIANTS]
+def run(data_dir: Path, output: Path, only: list[str] | None, seed: int) -> None:
+    """Train and measure what is asked for, one after the other."""
+    names = only or [f"{d}-{a}-{v}" for d in STEPS for a in ARCHITECTURES for v in VARIANTS]
     for name in names:
-        run = make_run(name, options.output, options.seed)
-        run.result(options.data_dir, lambda flow, name=name: measure(flow, name, options.data_dir))
-        write_table(
-            options.output, "bounds.csv", lambda row: (row["data"], row["flow"], row["variant"])
-        )
-
-
-if __name__ == "__main__":
-    main()
+        training = make_run(name, output, seed)
+        training.result(data_dir, lambda flow, name=name: measure(flow, name, data_dir))
+        write_table(output, "bounds.csv", lambda row: (row["data"], row["flow"], row["variant"]))

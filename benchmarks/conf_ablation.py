@@ -1,19 +1,19 @@
 """The ablation of CONF on MNIST: convolution x adaptive or fixed x gate, at equal budget.
 
     python -m benchmarks conf_ablation --data-dir data --steps 2000
-    python -m benchmarks conf_ablation --data-dir data --steps 2000 --seed 1 --only VARIANT ...
+    python -m benchmarks conf_ablation --data-dir data --steps 2000 --seed 1 --only VARIANT
 
 Each run is recipes/mnist/conf.yaml with one variant's overrides and the same number of steps; it is
 kept in runs/conf_ablation/<variant>-seed<seed> and not repeated once its result is there. The table
 of all results, best first, is runs/conf_ablation/ablation.csv.
 """
 
-import argparse
 import itertools
 from pathlib import Path
 from typing import Any
 
 from benchmarks.equal_runs import Run, likelihood, validation_images, write_table
+from zoo.errors import ArgumentError, suggest
 from zoo.flow import Flow
 
 CONVOLUTIONS = ("circular", "reflect", "symmetric")
@@ -45,24 +45,11 @@ def measure(flow: Flow, variant: str, data_dir: Path) -> dict[str, Any]:
     return {"variant": variant, **likelihood(flow, validation_images("mnist", data_dir))}
 
 
-def main() -> None:
-    """Run the variants that are asked for, one after the other."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--data-dir", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS))
-    parser.add_argument("--output", type=Path, default=Path("runs/conf_ablation"))
-    options = parser.parse_args()
-    for variant in options.only:
-        run = make_run(variant, options.output, options.steps, options.seed)
-        run.result(
-            options.data_dir, lambda flow, name=variant: measure(flow, name, options.data_dir)
-        )
-        write_table(options.output, "ablation.csv", lambda row: row["bits_per_dim"])
-
-
-if __name__ == "__main__":
-    main()
+def run(data_dir: Path, output: Path, only: list[str] | None, steps: int, seed: int) -> None:
+    """Train the variants that are asked for, one after the other."""
+    for variant in only or VARIANTS:
+        if variant not in VARIANTS:
+            raise ArgumentError(f"no variant {variant!r}.{suggest(variant, VARIANTS)}")
+        training = make_run(variant, output, steps, seed)
+        training.result(data_dir, lambda flow, name=variant: measure(flow, name, data_dir))
+        write_table(output, "ablation.csv", lambda row: row["bits_per_dim"])

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from zoo.files import write_csv, write_json
 from zoo.flow import Flow
-from zoo.training.cli import train
-from zoo.training.data import ImageData
-from zoo.training.export import load_checkpoint
+from zoo.training.export_folder import load_checkpoint
+from zoo.training.image_data import ImageData
+from zoo.training.lightning_cli import train
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 RESULT = "result.json"

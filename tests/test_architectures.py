@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from zoo.architectures import ARCHITECTURES, build, config_from_json, config_to_json
-from zoo.architectures.config import MAGNITUDE_FACTOR
+from zoo.config import MAGNITUDE_FACTOR
 from zoo.errors import ConfigError
 
 # Millions of parameters, as the papers print them.

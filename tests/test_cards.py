@@ -11,6 +11,7 @@ from huggingface_hub import ModelCard
 
 import zoo
 from tests.test_flow import tiny
+from zoo import data
 from zoo.architectures import ARCHITECTURES
 from zoo.cards import FIGURES, render_card, write_card
 from zoo.cards.facts import DATASETS, GITHUB, PAPERS, dataset_of
@@ -22,9 +23,8 @@ from zoo.cards.overview import README, render_readme
 from zoo.cards.subject import Subject
 from zoo.errors import ArgumentError, ConfigError, WeightsError
 from zoo.files import write_json
-from zoo.golden import Golden
-from zoo.registry import MODELS, folder_of
-from zoo.training import data
+from zoo.folder.golden import Golden
+from zoo.sources.names import MODELS, folder_of
 
 PRETRAINED = zoo.list_models(pretrained=True)
 every_model = pytest.mark.parametrize("name", PRETRAINED)

@@ -12,16 +12,16 @@ from PIL import Image
 from tests.test_flow import tiny
 from zoo.architectures.presets import FREE
 from zoo.cards import FIGURES
+from zoo.cards.gallery import interpolation
 from zoo.cards.overview import README
-from zoo.cli import _distinct
+from zoo.cli.coding import _distinct
+from zoo.data import load_images
 from zoo.errors import NonFiniteError
 from zoo.evaluation.outliers import OTHERS
-from zoo.gallery import interpolation
-from zoo.golden import make_golden
+from zoo.folder.golden import make_golden
+from zoo.folder.weights import save_folder
 from zoo.latents import LatentFile
-from zoo.publish import validate
-from zoo.training.data import load_images
-from zoo.weights import save_folder
+from zoo.publish.push import validate
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from benchmarks.conf_ablation import VARIANTS
 from tests.test_flow import tiny
 from zoo.architectures import ARCHITECTURES, build
 from zoo.bijections import ConvolutionalCoupling
+from zoo.data import load_images
 from zoo.exact.patterns import hard_images
-from zoo.training.data import load_images
 
 
 @pytest.mark.parametrize("variant", [*VARIANTS, "full", "taps"])

@@ -13,8 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import zoo
 from tests.test_flow import every_architecture, noise, tiny
 from zoo.exact.full_precision import _SETTINGS, full_precision
-from zoo.golden import Golden
-from zoo.registry import folder_of
+from zoo.folder.golden import Golden
+from zoo.sources.names import folder_of
 
 PRODUCTS = {"aten::mm": 0, "aten::bmm": 0, "aten::addmm": 1, "aten::baddbmm": 1}
 

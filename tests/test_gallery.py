@@ -2,9 +2,9 @@ import torch
 from torch.testing import assert_close
 
 from tests.test_flow import noise, tiny
+from zoo.cards.gallery import DRAWS, NO_IMAGES, TEMPERATURE, gallery, resampling
 from zoo.errors import NonFiniteError
-from zoo.gallery import DRAWS, NO_IMAGES, TEMPERATURE, gallery, resampling
-from zoo.golden import make_golden
+from zoo.folder.golden import make_golden
 
 
 def test_the_pictures_are_the_same_for_the_same_weights() -> None:

@@ -15,8 +15,8 @@ import zoo
 from zoo.architectures import ARCHITECTURES
 from zoo.cards.facts import GITHUB
 from zoo.errors import ArgumentError, ConfigError, WeightsError
-from zoo.publish import usage
-from zoo.registry import folder_of
+from zoo.publish.push import usage
+from zoo.sources.names import folder_of
 
 REPOSITORY = Path(__file__).parents[1]
 ENTRYPOINTS = {

@@ -15,8 +15,8 @@ from tests.test_flow import noise, tiny
 from zoo import Flow
 from zoo.errors import LatentError
 from zoo.files import write_json
+from zoo.folder.weights import save_folder
 from zoo.latents.shards import INDEX, EncodedSet, ShardFolder, file_name
-from zoo.weights import save_folder
 
 IMAGES = noise(25)
 

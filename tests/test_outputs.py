@@ -6,8 +6,8 @@ import pytest
 import torch
 from PIL import Image
 
+from zoo.cli.outputs import check_outputs, is_ours
 from zoo.errors import ArgumentError
-from zoo.outputs import check_outputs, is_ours
 from zoo.pictures import write_image
 
 

@@ -18,18 +18,19 @@ import yaml
 import zoo
 from tests.training.official import noise, picture, write_cifar10, write_idx
 from zoo.architectures import ARCHITECTURES, build
-from zoo.registry import MODELS
-from zoo.training import cli
-from zoo.training.data import load_images
-from zoo.training.export import export
+from zoo.data import load_images
+from zoo.folder.weights import save_folder
+from zoo.sources.names import MODELS
+from zoo.tabular.tabular_cli import train_tabular
+from zoo.tabular.task import TabularModule
+from zoo.training import lightning_cli as cli
+from zoo.training.export_folder import export
 from zoo.training.module import DensityModule, FlowModule
-from zoo.training.tabular import TabularModule
-from zoo.weights import save_folder
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "recipes"
 RECIPES = [path.relative_to(ROOT) for path in sorted(FOLDER.rglob("*.yaml"))]
-COMMANDS = {"train": cli.train, "train-tabular": cli.train_tabular}
+COMMANDS = {"train": cli.train, "train-tabular": train_tabular}
 COMPACT = ("mnist", "fashion_mnist", "cifar10")
 CLIP = "gradient_clip_val"
 LARGE = ("cifar10", "imagenet32", "imagenet64", "celeba64", "galaxy")
@@ -305,12 +306,12 @@ def test_it_trains_on_its_table_and_resumes(
     monkeypatch.chdir(tmp_path)
     options = [part for option in SHORT.items() for part in option]
     command = ["--config", str(ROOT / path), *options, *VALIDATED]
-    cli.train_tabular(command)
+    train_tabular(command)
     uninterrupted = likelihoods.copy()
     assert len(uninterrupted) == 2
     likelihoods.clear()
     first = Path(read(path)["checkpoint"]["dirpath"], "step=1.ckpt")
-    cli.train_tabular([*command, "--ckpt_path", str(first)])
+    train_tabular([*command, "--ckpt_path", str(first)])
     assert likelihoods == uninterrupted[1:]
     result = json.loads(Path(read(path)["trainer"]["default_root_dir"], "test.json").read_text())
     assert math.isfinite(result["log_likelihood_nats"])

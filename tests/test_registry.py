@@ -13,9 +13,9 @@ from tests.test_flow import tiny
 from zoo.cards import FIGURES
 from zoo.errors import ArgumentError, ImageError, UnknownModelError, WeightsError
 from zoo.exact.patterns import hard_images
-from zoo.golden import Golden, make_golden
-from zoo.registry import MODELS, Model, _unique, folder_of
-from zoo.weights import content_hash, read_config
+from zoo.folder.golden import Golden, make_golden
+from zoo.folder.weights import content_hash, read_config
+from zoo.sources.names import MODELS, Model, _unique, folder_of
 
 PRETRAINED = zoo.list_models(pretrained=True)
 

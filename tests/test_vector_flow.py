@@ -4,9 +4,8 @@ from torch import nn
 from torch.testing import assert_close
 
 from tests.bijections.cases import FACTORS, shake
-from zoo.architectures.conf_tabular import ConfTabularConfig, conf_tabular
 from zoo.errors import ArgumentError, ConfigError, NonFiniteError
-from zoo.vector_flow import VectorFlow
+from zoo.tabular.vector_flow import ConfTabularConfig, VectorFlow, conf_tabular
 
 
 def tiny(**changes) -> VectorFlow:

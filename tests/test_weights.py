@@ -11,10 +11,10 @@ from safetensors.torch import load_file, save_file
 from tests.test_flow import noise, tiny
 from zoo import Flow, load
 from zoo.architectures import ARCHITECTURES, build
-from zoo.architectures.config import FlowConfig
+from zoo.config import FlowConfig
 from zoo.errors import ConfigError, WeightsError
 from zoo.files import write_atomically
-from zoo.weights import content_hash, save_folder
+from zoo.folder.weights import content_hash, save_folder
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_loading_leaves_other_threads_their_random_numbers(folder: Path, monkeyp
             pool.apply(torch.rand, (3,))
         return build(config)
 
-    monkeypatch.setattr("zoo.weights.build", build_meanwhile)
+    monkeypatch.setattr("zoo.folder.weights.build", build_meanwhile)
     torch.manual_seed(0)
     expected = torch.rand(6)[3:]
     torch.manual_seed(0)

@@ -8,7 +8,7 @@ assert (flow.decode(z) == images).all()
 """
 
 from zoo.flow import Flow
-from zoo.registry import list_models, load
+from zoo.sources.names import list_models, load
 
 __all__ = ["Flow", "__version__", "list_models", "load"]
 

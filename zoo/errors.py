@@ -1,5 +1,10 @@
 """Every error that flowzoo raises on purpose: one sentence on what was wrong, one on what to do."""
 
+import difflib
+import importlib
+from collections.abc import Iterable
+from typing import Any
+
 
 class FlowzooError(Exception):
     """Base of all errors of this package; the command line prints them on one line.
@@ -59,3 +64,27 @@ class TerminatedError(FlowzooError, RuntimeError):
     """Training that SIGTERM ended, after a checkpoint was written."""
 
     exit_status = 128 + 15
+
+
+def require(module: str, extra: str) -> Any:
+    """Import a module, or say on one line how to install what it needs.
+
+    Args:
+        module: Full name of the module.
+        extra: The extra of flowzoo that has everything it needs.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ConfigError(
+            f'this command needs {error.name}: pip install ".[{extra}]" in a clone of flowzoo.'
+        ) from error
+
+
+def suggest(name: str, known: Iterable[str], most: int = 3) -> str:
+    """A sentence naming close matches, or, if there are none, what exists."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=most, cutoff=0.4)
+    if close:
+        return f" Did you mean {' or '.join(close)}?"
+    return f" There are: {', '.join(names)}." if names else " There are none."

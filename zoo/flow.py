@@ -32,7 +32,7 @@ from zoo.exact.patterns import hard_images, mosaics
 from zoo.images import check_continuous, check_images
 
 if TYPE_CHECKING:
-    from zoo.architectures.config import FlowConfig
+    from zoo.config import FlowConfig
 
 Size = tuple[int, int]
 
@@ -355,7 +355,7 @@ class Flow(nn.Module):
             HubError: If the Hub refuses, or cannot be reached.
             NotInvertibleError: If its round trip is not exact; nothing is uploaded then.
         """
-        from zoo.extras import require
+        from zoo.errors import require
 
         return require("zoo.publish", "train").push_flow(self, repo_id, dataset, license, **options)
 

@@ -16,10 +16,11 @@ from torch.nn import functional as F
 from zoo.errors import ImageError
 from zoo.files import write_atomically
 from zoo.flow import Flow, Size
-from zoo.outputs import SOFTWARE, WRITER
 
 Fit = Literal["resize", "pad", "original"]
 MODES = {1: "L", 3: "RGB"}
+# Entry of the text of a PNG that flowzoo wrote, and its beginning.
+SOFTWARE, WRITER = "Software", "flowzoo"
 # How Pillow names 16 bits per channel in a file, which it cuts to 8 unless they are of grey.
 DEEP = re.compile(";16[BLN]")
 

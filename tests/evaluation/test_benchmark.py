@@ -4,12 +4,12 @@ import itertools
 import pytest
 import torch
 
+from benchmarks import inverse as inverse_benchmark
+from benchmarks.flows import TASKS, coupling_flops, parts
+from benchmarks.flows import measure as measure_flows
+from benchmarks.inverse import Case, curve_cases, fit, layer_cases, measure, regret
+from benchmarks.timing import interleaved_medians
 from tests.test_flow import noise, tiny
-from zoo.evaluation import inverse_benchmark
-from zoo.evaluation.flow_benchmark import TASKS, coupling_flops, parts
-from zoo.evaluation.flow_benchmark import measure as measure_flows
-from zoo.evaluation.inverse_benchmark import Case, curve_cases, fit, layer_cases, measure, regret
-from zoo.evaluation.timing import interleaved_medians
 from zoo.solvers.choice import candidates, cost, work
 
 SMALL = [

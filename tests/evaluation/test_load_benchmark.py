@@ -2,12 +2,12 @@ import csv
 
 import pytest
 
+from benchmarks import load as load_benchmark
 from zoo.errors import ArgumentError
-from zoo.evaluation import load_benchmark
 
 
 def test_the_command_measures_every_way_of_loading(run, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("zoo.evaluation.commands.list_models", lambda pretrained: ["finc_mnist"])
+    monkeypatch.setattr("benchmarks.commands.list_models", lambda pretrained: ["finc_mnist"])
     code, out, _ = run("benchmark", "load", "--repeats", "1", "-o", tmp_path)
     assert code == 0
     assert "torch.hub.load" in out

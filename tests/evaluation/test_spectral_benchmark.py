@@ -3,9 +3,9 @@ import csv
 import pytest
 import torch
 
+from benchmarks import spectral as spectral_benchmark
+from benchmarks.spectral import measure
 from zoo.bijections import CircularConv
-from zoo.evaluation import spectral_benchmark
-from zoo.evaluation.spectral_benchmark import measure
 
 
 @pytest.fixture(autouse=True)

@@ -3,10 +3,11 @@ import csv
 import pytest
 import torch
 
+from benchmarks import budget as budget_benchmark
+from benchmarks import training as training_benchmark
+from benchmarks.training import LEVERS, Contestant, Row, race
+from benchmarks.training_worker import make_step, pictures
 from zoo.architectures import ARCHITECTURES
-from zoo.evaluation import budget_benchmark, training_benchmark
-from zoo.evaluation.training_benchmark import LEVERS, Contestant, Row, race
-from zoo.evaluation.training_worker import make_step, pictures
 
 TINY = Contestant("glow", "compact_mnist", batch=2, steps=1)
 
@@ -27,7 +28,7 @@ def test_a_contestant_that_fails_ends_the_race(capfd) -> None:
 
 @pytest.mark.parametrize("lever", [name for name in LEVERS if "compiled" not in name])
 def test_every_option_trains(lever: str, monkeypatch) -> None:
-    monkeypatch.setattr("zoo.evaluation.training_worker.tune", lambda: None)
+    monkeypatch.setattr("benchmarks.training_worker.tune", lambda: None)
     step = make_step(Contestant("glow", "compact_mnist", 2, 1, **LEVERS[lever]))
     step()
 

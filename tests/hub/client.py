@@ -107,7 +107,7 @@ def main() -> None:
     import torch
 
     import zoo.cli
-    import zoo.hub  # noqa: F401
+    import zoo.sources.hub  # noqa: F401
 
     assert "huggingface_hub" not in sys.modules
     torch.set_num_threads(1)

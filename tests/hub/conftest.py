@@ -8,7 +8,7 @@ import pytest
 from tests.hub.client import Client, Outcome
 from tests.hub.server import Hub
 from tests.test_flow import tiny
-from zoo.weights import save_folder
+from zoo.folder.weights import save_folder
 
 # What the client keeps beside the files of models.
 NOTES = {"refs", ".no_exist", ".locks", "CACHEDIR.TAG", ".huggingface-shared-blobs"}
@@ -60,7 +60,7 @@ class Machine:
     def load(self, source: str, options: str = "", **environment: str) -> Outcome:
         """The content hash of what zoo.load returns."""
         return self.run(
-            "import zoo; from zoo.weights import content_hash\n"
+            "import zoo; from zoo.folder.weights import content_hash\n"
             f"value = content_hash(zoo.load({source!r}, {options}).state_dict())",
             **environment,
         )

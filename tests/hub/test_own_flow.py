@@ -5,7 +5,7 @@ import yaml
 from tests.test_flow import tiny
 from tests.training.runs import OVERRIDES, recipe
 from zoo.cards import FIGURES
-from zoo.weights import read_config, save_folder
+from zoo.folder.weights import read_config, save_folder
 
 # One after another in one process, which imports Lightning once.
 COMMANDS = """

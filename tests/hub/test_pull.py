@@ -12,8 +12,8 @@ from PIL import Image
 from tests.hub.conftest import PATHS, Machine
 from tests.test_flow import tiny
 from tests.test_weights import FIRST, HUGE, edit_config, flip_byte, tamper, truncate
+from zoo.folder.weights import content_hash, save_folder
 from zoo.latents import LatentFile
-from zoo.weights import content_hash, save_folder
 
 SHA256 = content_hash(tiny().state_dict())
 FILES = ("config.json", "model.safetensors")
@@ -44,7 +44,7 @@ def test_a_branch_and_a_tag_follow_the_repository(machine, hub, folder) -> None:
     hub.publish_folder("alice/flow", folder)
     for revision, dataset in (("main", "mnist"), ("v1", "digits")):
         outcome = machine.run(
-            "from zoo.registry import folder_of; from zoo.weights import read_config\n"
+            "from zoo.sources.names import folder_of; from zoo.folder.weights import read_config\n"
             f"value = read_config(folder_of('hf-hub:alice/flow@{revision}'))['dataset']"
         )
         assert outcome.value == dataset

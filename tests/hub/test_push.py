@@ -19,8 +19,8 @@ from tests.test_flow import explode, tiny
 from tests.test_weights import edit_config, flip_byte, tamper
 from zoo.cards import write_card
 from zoo.cards.facts import GITHUB
-from zoo.golden import make_golden
-from zoo.weights import content_hash, save_folder
+from zoo.folder.golden import make_golden
+from zoo.folder.weights import content_hash, save_folder
 
 SHA256 = content_hash(tiny().state_dict())
 ALICE = {name: {"HF_TOKEN": "hf_alice", **path} for name, path in PATHS.items()}
@@ -51,7 +51,7 @@ def paste(machine: Machine, code: str, before: str = "") -> str:
     github = re.compile(f'"{GITHUB}(:v{zoo.__version__})?"')
     code = github.sub(repr(str(REPOSITORY)), code).replace("trust_repo=True", "source='local'")
     outcome = machine.run(
-        f"import torch, zoo; from zoo.weights import content_hash\n{before}\n{code}\n"
+        f"import torch, zoo; from zoo.folder.weights import content_hash\n{before}\n{code}\n"
         "value = content_hash(flow.state_dict())"
     )
     assert outcome.value is not None, outcome.output
@@ -344,7 +344,7 @@ def test_a_fine_tuned_flow_keeps_its_parent(machine, hub, folder) -> None:
     )
     assert outcome.value == f"hf-hub:alice/tuned@{head(hub, 'alice/tuned')}", outcome.output
     loaded = machine.run(
-        "from zoo.registry import folder_of; from zoo.weights import read_config\n"
+        "from zoo.sources.names import folder_of; from zoo.folder.weights import read_config\n"
         f"value = read_config(folder_of({outcome.value!r}))"
     )
     assert loaded.value["name"] == "tuned"
@@ -361,7 +361,7 @@ def test_a_flow_that_was_not_changed_has_no_parent(machine, hub) -> None:
     outcome = machine.run(
         "import zoo; flow = zoo.load('finc_mnist')\n"
         "pushed = flow.push_to_hub('alice/copy', dataset='mnist', token='hf_alice')\n"
-        "from zoo.registry import folder_of; from zoo.weights import read_config\n"
+        "from zoo.sources.names import folder_of; from zoo.folder.weights import read_config\n"
         "value = read_config(folder_of(pushed))"
     )
     assert "parent" not in outcome.value
@@ -375,7 +375,7 @@ def test_a_flow_that_was_not_changed_keeps_what_was_said_of_it(machine, tmp_path
     outcome = machine.run(
         f"import zoo; flow = zoo.load('local-dir:{tmp_path}')\n"
         "pushed = flow.push_to_hub('alice/kept', dataset='digits', token='hf_alice')\n"
-        "from zoo.registry import folder_of; from zoo.weights import read_config\n"
+        "from zoo.sources.names import folder_of; from zoo.folder.weights import read_config\n"
         "value = read_config(folder_of(pushed))"
     )
     assert {key: outcome.value[key] for key in about} == about, outcome.output

@@ -14,8 +14,8 @@ import hubconf
 import zoo
 from tests.test_flow import tiny
 from zoo.architectures import ARCHITECTURES
-from zoo.registry import folder_of
-from zoo.weights import content_hash, read_config
+from zoo.folder.weights import content_hash, read_config
+from zoo.sources.names import folder_of
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -94,7 +94,7 @@ def imports(files: list[str]) -> set[str]:
 def test_weights_of_the_hub(machine, hub, folder) -> None:
     source = f"hf-hub:alice/flow@{hub.publish_folder('alice/flow', folder)}"
     load = (
-        "import torch; from zoo.weights import content_hash\n"
+        "import torch; from zoo.folder.weights import content_hash\n"
         f"flow = torch.hub.load({str(REPOSITORY)!r}, {{!r}}, source='local', weights={source!r})\n"
         "value = content_hash(flow.state_dict())"
     )

@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from zoo.bijections import ActNorm
 from zoo.errors import NonFiniteError
 from zoo.training import callbacks
-from zoo.training.cli import train
+from zoo.training.lightning_cli import train
 
 
 class Witness(Callback):

@@ -11,8 +11,8 @@ from PIL import Image
 from torch import Tensor
 from torchvision.datasets import CelebA
 
-from zoo.training.data import catalogue
-from zoo.training.data.sources import SOURCES
+from zoo.data import catalogue
+from zoo.data.official import SOURCES
 
 Files = dict[str, bytes]
 

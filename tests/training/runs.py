@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from zoo.training.cli import train
+from zoo.training.lightning_cli import train
 
 OVERRIDES = {"size": [8, 8], "steps": 1, "hidden_channels": 4}
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from tests.training.official import noise
-from zoo.training.data import ImageData
-from zoo.training.data.augment import augment
+from zoo.training.augment import augment
 from zoo.training.first_images import FirstImages
+from zoo.training.image_data import ImageData
 from zoo.training.module import FlowModule
 
 IMAGES = noise(400, 3, 10, 10)

@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from tests.training.official import noise, write_cifar10, write_idx
+from zoo.data import DATASETS, load_images, official
+from zoo.data.official import SOURCES
 from zoo.errors import ArgumentError, DataError
-from zoo.training.data import DATASETS, ImageData, load_images, sources
-from zoo.training.data.sources import SOURCES
+from zoo.training.image_data import ImageData
 from zoo.training.metrics import BitsPerDim
 
 
@@ -30,7 +31,7 @@ def no_network(monkeypatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError("no route to host")
 
-    monkeypatch.setattr(sources, "download_and_extract_archive", refuse)
+    monkeypatch.setattr(official, "download_and_extract_archive", refuse)
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -67,7 +68,7 @@ def test_missing_files_are_downloaded_from_the_first_mirror_that_answers(
         Path(folder).mkdir(parents=True, exist_ok=True)
         (Path(folder) / name).write_bytes((tmp_path / "source/MNIST/raw" / name).read_bytes())
 
-    monkeypatch.setattr(sources, "download_and_extract_archive", download)
+    monkeypatch.setattr(official, "download_and_extract_archive", download)
     assert load_images("mnist", tmp_path, "test").shape == (2, 1, 28, 28)
     assert len(asked) == 4
 

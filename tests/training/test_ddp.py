@@ -19,10 +19,10 @@ from torch.testing import assert_close
 
 from tests.training.runs import recipe
 from zoo.architectures import ARCHITECTURES
+from zoo.data import load_images
 from zoo.errors import ConfigError
-from zoo.training.cli import train
-from zoo.training.data import load_images
-from zoo.training.export import load_checkpoint
+from zoo.training.export_folder import load_checkpoint
+from zoo.training.lightning_cli import train
 from zoo.training.module import FlowModule
 
 # Double precision, so that what differs is not rounding. 101 validation images in batches of 25 are

@@ -18,10 +18,11 @@ from tests.training.official import (
     write_imagenet,
     write_npz,
 )
+from zoo.data import load_images
+from zoo.data.picture_folder import _is_test
 from zoo.errors import ArgumentError, DataError
-from zoo.training.data import ImageData, load_images
-from zoo.training.data.folder import _is_test
-from zoo.weights import save_folder
+from zoo.folder.weights import save_folder
+from zoo.training.image_data import ImageData
 
 
 def pixels(image: Image.Image) -> torch.Tensor:

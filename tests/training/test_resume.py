@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from tests.training.runs import OVERRIDES, run
+from zoo.data import Images
 from zoo.errors import ConfigError
-from zoo.training.data import Images
 from zoo.training.noise import dequantization_noise
 from zoo.training.progress import rescale
 from zoo.training.sampler import ShuffledSampler

@@ -19,7 +19,7 @@ from zoo.bijections import Squeeze
 from zoo.errors import ConfigError, NonFiniteError, WeightsError
 from zoo.files import remove_abandoned
 from zoo.training.checkpoints import read_checkpoint
-from zoo.training.export import export
+from zoo.training.export_folder import export
 from zoo.training.module import FlowModule
 
 EVERY_STEP = {"every_n_train_steps": 1, "monitor": None}

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from zoo.training import scaling
-from zoo.training.data import ImageData
+from benchmarks import scaling
+from zoo.training.image_data import ImageData
 from zoo.training.module import FlowModule
 
 

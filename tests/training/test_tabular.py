@@ -11,10 +11,10 @@ import torch
 import yaml
 
 from zoo.errors import ConfigError, DataError
-from zoo.training.cli import TabularCLI, train_tabular
+from zoo.tabular.tables import TABLES, TabularData, load_table
+from zoo.tabular.tabular_cli import TabularCLI, train_tabular
+from zoo.tabular.task import TabularModule
 from zoo.training.metrics import LogLikelihood
-from zoo.training.tables import TABLES, TabularData, load_table
-from zoo.training.tabular import TabularModule
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes" / "tabular").glob("*.yaml"))
 ROWS = 1000

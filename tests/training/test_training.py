@@ -17,15 +17,16 @@ from zoo import load
 from zoo.architectures.registry import ARCHITECTURES
 from zoo.cards import write_card
 from zoo.cards.card import render_card
+from zoo.data import load_images
 from zoo.errors import ArgumentError, ConfigError, ImageError, WeightsError
-from zoo.golden import Golden
-from zoo.publish import validate
+from zoo.folder.golden import Golden
+from zoo.folder.weights import content_hash, read_config, save_folder
+from zoo.publish.push import validate
 from zoo.training.callbacks import EMA
 from zoo.training.checkpoints import read_checkpoint
-from zoo.training.data import ImageData, load_images
-from zoo.training.export import export, load_checkpoint
+from zoo.training.export_folder import export, load_checkpoint
+from zoo.training.image_data import ImageData
 from zoo.training.module import FlowModule
-from zoo.weights import content_hash, read_config, save_folder
 
 
 def run(folder: Path, steps: int, *arguments: str, **model) -> Path:

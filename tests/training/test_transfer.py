@@ -21,23 +21,23 @@ from zoo import Flow
 from zoo.architectures import build, find_architecture
 from zoo.bijections import ActNorm, Squeeze
 from zoo.cards import write_card
+from zoo.data import load_images
 from zoo.errors import ConfigError, ImageError
-from zoo.evaluation.record import EVALUATION
-from zoo.golden import Golden
+from zoo.folder.golden import Golden
+from zoo.folder.record import EVALUATION
+from zoo.folder.weights import content_hash, read_config, save_folder
 from zoo.images import gather_levels, spread_levels
 from zoo.pictures import to_picture
-from zoo.training import cli
+from zoo.training import lightning_cli as cli
 from zoo.training.checkpoints import read_checkpoint
-from zoo.training.data import load_images
-from zoo.training.export import export, load_checkpoint
-from zoo.training.module import FlowModule
-from zoo.training.transfer import (
+from zoo.training.export_folder import export, load_checkpoint
+from zoo.training.finetune import (
     FineTune,
     frozen_levels,
     summary,
     transfer,
 )
-from zoo.weights import content_hash, read_config, save_folder
+from zoo.training.module import FlowModule
 
 MAP = FineTune(channels="map")
 SAME = {"rtol": 0, "atol": 0}

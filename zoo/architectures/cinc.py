@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from zoo.architectures.config import PaddedConvConfig
 from zoo.architectures.multiscale import multiscale
 from zoo.architectures.presets import STABLE, compact, standard
 from zoo.bijections import ActNorm, AffineCoupling, Bijection, PaddedConv2d, QuadCoupling, Split
+from zoo.config import PaddedConvConfig
 from zoo.errors import ConfigError
 from zoo.flow import Flow
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from functools import partial
 
-from zoo.architectures.config import FlowConfig
 from zoo.architectures.multiscale import multiscale
 from zoo.architectures.presets import compact
 from zoo.bijections import ActNorm, Conv1x1, ConvolutionalCoupling, Split
 from zoo.bijections.conv_coupling import Factors
+from zoo.config import FlowConfig
 from zoo.flow import Flow
 
 

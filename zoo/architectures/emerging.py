@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from functools import partial
 
-from zoo.architectures.config import PaddedConvConfig
 from zoo.architectures.multiscale import multiscale
 from zoo.architectures.presets import STABLE, standard
 from zoo.bijections import ActNorm, AffineCoupling, Bijection, Conv1x1, EmergingConv2d, Split
+from zoo.config import PaddedConvConfig
 from zoo.flow import Flow
 
 

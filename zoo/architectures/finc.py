@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.architectures.config import PaddedConvConfig
 from zoo.architectures.multiscale import multiscale
 from zoo.architectures.presets import IMAGENET64, MNIST, STABLE, standard
 from zoo.bijections import ActNorm, AffineCoupling, Bijection, Conv1x1, FInCUnit
+from zoo.config import PaddedConvConfig
 from zoo.flow import Flow
 
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from functools import partial
 
-from zoo.architectures.config import FlowConfig
 from zoo.architectures.multiscale import multiscale
 from zoo.architectures.presets import standard
 from zoo.bijections import ActNorm, AffineCoupling, Conv1x1, Split
+from zoo.config import FlowConfig
 from zoo.flow import Flow
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-from zoo.architectures.config import FlowConfig
 from zoo.bijections import ActNorm, Bijection, Chain, Squeeze
+from zoo.config import FlowConfig
 from zoo.flow import Flow
 
 

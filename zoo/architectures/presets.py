@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from zoo.architectures.config import Config
+from zoo.config import Config
 
 MNIST: dict[str, Any] = {"channels": 1, "size": (28, 28), "levels": 2}
 CIFAR10: dict[str, Any] = {"channels": 3, "size": (32, 32), "levels": 3}

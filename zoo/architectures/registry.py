@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.architectures import cinc, conf, emerging, finc, glow
-from zoo.architectures.config import FlowConfig
-from zoo.errors import ConfigError
+from zoo.config import FlowConfig
+from zoo.errors import ConfigError, suggest
 from zoo.flow import Flow
-from zoo.suggest import suggest
 
 SCHEMA_VERSION = 1
 

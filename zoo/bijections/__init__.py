@@ -1,12 +1,13 @@
 """Invertible layers, one idea per file."""
 
 from zoo.bijections.actnorm import ActNorm
-from zoo.bijections.base import Bijection, Chain
+from zoo.bijections.base import Bijection
+from zoo.bijections.chain import Chain
 from zoo.bijections.circular import CircularConv
 from zoo.bijections.conv1x1 import Conv1x1
 from zoo.bijections.conv_coupling import ConvolutionalCoupling, VectorCoupling
 from zoo.bijections.coupling import AdditiveCoupling, AffineCoupling, Split
-from zoo.bijections.emerging import EmergingConv2d
+from zoo.bijections.emerging_conv import EmergingConv2d
 from zoo.bijections.gates import AsinhGate, LeakyReLUGate, SLogGate
 from zoo.bijections.padded_conv import FInCUnit, PaddedConv2d
 from zoo.bijections.preprocess import Center, Dequantize, Logit

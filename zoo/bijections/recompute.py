@@ -1,26 +1,25 @@
 """What a backward pass keeps of the forward pass: everything, or less and computes it again."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-if TYPE_CHECKING:
-    from zoo.bijections.base import Bijection
+from zoo.bijections.base import Bijection
 
 Activations = Literal["store", "checkpoint", "invert"]
 Mapped = tuple[Tensor, Tensor]
 
 
-def store(bijections: Sequence["Bijection"], x: Tensor) -> Mapped:
+def store(bijections: Sequence[Bijection], x: Tensor) -> Mapped:
     """Apply bijections in turn and add their log-dets in float64; autograd keeps everything."""
     return _run(bijections, x, lambda bijection, x: bijection(x))
 
 
-def checkpoint(bijections: Sequence["Bijection"], x: Tensor) -> Mapped:
+def checkpoint(bijections: Sequence[Bijection], x: Tensor) -> Mapped:
     """Like `store`, but keep the input of each bijection only, and run it again when needed.
 
     Source: Chen et al., Training deep nets with sublinear memory cost, 2016.
@@ -30,7 +29,7 @@ def checkpoint(bijections: Sequence["Bijection"], x: Tensor) -> Mapped:
     return _run(bijections, x, lambda bijection, x: again(bijection, x, use_reentrant=False))
 
 
-def invert(bijections: Sequence["Bijection"], x: Tensor) -> Mapped:
+def invert(bijections: Sequence[Bijection], x: Tensor) -> Mapped:
     """Like `store`, but keep the last output only, and find every input by the inverse.
 
     Memory does not grow with the number of bijections. Gradients are those at the inputs that the
@@ -45,9 +44,9 @@ def invert(bijections: Sequence["Bijection"], x: Tensor) -> Mapped:
 
 
 def _run(
-    bijections: Sequence["Bijection"],
+    bijections: Sequence[Bijection],
     x: Tensor,
-    call: Callable[["Bijection", Tensor], Mapped],
+    call: Callable[[Bijection, Tensor], Mapped],
 ) -> Mapped:
     total = torch.zeros(len(x), dtype=torch.float64, device=x.device)
     for bijection in bijections:
@@ -59,7 +58,7 @@ def _run(
 class _Invert(Function):
     @staticmethod
     def forward(
-        ctx: Any, bijections: Sequence["Bijection"], x: Tensor, *parameters: Tensor
+        ctx: Any, bijections: Sequence[Bijection], x: Tensor, *parameters: Tensor
     ) -> Mapped:
         y, log_det = store(bijections, x)
         ctx.bijections, ctx.parameters = bijections, parameters
@@ -77,7 +76,7 @@ class _Invert(Function):
 
 
 def _step_back(
-    bijection: "Bijection",
+    bijection: Bijection,
     y: Tensor,
     grad_y: Tensor,
     grad_log_det: Tensor,
@@ -108,7 +107,7 @@ def _step_back(
     return x.detach(), grad_x
 
 
-CHOICES: dict[Activations, Callable[[Sequence["Bijection"], Tensor], Mapped]] = {
+CHOICES: dict[Activations, Callable[[Sequence[Bijection], Tensor], Mapped]] = {
     "store": store,
     "checkpoint": checkpoint,
     "invert": invert,

@@ -9,9 +9,9 @@ from zoo.cards.origin import citation, files, licence, notes, provenance, traini
 from zoo.cards.results import results
 from zoo.cards.subject import Subject
 from zoo.errors import ConfigError
-from zoo.evaluation.record import EVALUATION
 from zoo.files import write_atomically
-from zoo.weights import CONFIG
+from zoo.folder.record import EVALUATION
+from zoo.folder.weights import CONFIG
 
 CARD = "README.md"
 SECTIONS = (

@@ -4,10 +4,10 @@ import math
 
 from zoo.cards.facts import GITHUB, PAPERS
 from zoo.cards.figure_files import show
+from zoo.cards.gallery import TEMPERATURE
 from zoo.cards.levels import levels_of
 from zoo.cards.markdown import fenced, join, table, times
 from zoo.cards.subject import Subject
-from zoo.gallery import TEMPERATURE
 
 
 def summary(subject: Subject) -> str:

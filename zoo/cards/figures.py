@@ -10,11 +10,11 @@ from PIL import Image
 
 from zoo.cards.facts import dataset_of
 from zoo.cards.figure_files import FIGURES, write_figure
+from zoo.cards.gallery import gallery
 from zoo.cards.levels import Level, levels_of
 from zoo.cards.markdown import times
 from zoo.cards.subject import Subject
 from zoo.flow import Flow
-from zoo.gallery import gallery
 from zoo.pictures import grid, to_picture
 
 

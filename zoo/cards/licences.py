@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from zoo.cards.subject import Subject
-from zoo.errors import ArgumentError
+from zoo.errors import ArgumentError, suggest
 from zoo.files import write_json
-from zoo.suggest import suggest
-from zoo.weights import CONFIG
+from zoo.folder.weights import CONFIG
 
 # Of the repository, and so of the weights in it.
 OURS = "apache-2.0"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from zoo.cards.facts import PAPERS
 from zoo.cards.markdown import fenced, percent, table
-from zoo.evaluation.record import read_evaluation
 from zoo.files import write_atomically
-from zoo.registry import MODELS, folder_of, list_models
+from zoo.folder.record import read_evaluation
+from zoo.sources.names import MODELS, folder_of, list_models
 
 README = Path(__file__).parents[2] / "README.md"
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from zoo.cards.facts import Dataset, dataset_of
 from zoo.errors import WeightsError
-from zoo.evaluation.record import EVALUATION, read_evaluation, read_named_config
 from zoo.flow import Flow
-from zoo.golden import Golden
-from zoo.hub import HUB
-from zoo.registry import MODELS
-from zoo.weights import load_folder
+from zoo.folder.golden import Golden
+from zoo.folder.record import EVALUATION, read_evaluation, read_named_config
+from zoo.folder.weights import load_folder
+from zoo.sources.hub import HUB
+from zoo.sources.names import MODELS
 
 RECIPE = "recipe.yaml"
 NOTES = "notes.md"

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from zoo.evaluation.batches import Progress, batches
-from zoo.evaluation.exact import finite, hostile, round_trips
+from zoo.evaluation.hostile import finite, hostile, round_trips
 from zoo.evaluation.outliers import likelihood_histogram
-from zoo.evaluation.versions import versions
 from zoo.exact.certificate import Certificate, LayerCertificate
 from zoo.flow import Flow
+from zoo.folder.versions import versions
 
 
 @torch.no_grad()

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from zoo.evaluation.batches import Progress, batches
-from zoo.evaluation.versions import versions
 from zoo.flow import Flow
+from zoo.folder.versions import versions
 
 # Another data set of the same shape, for those that have one.
 OTHERS = {"mnist": ("fashion_mnist",), "fashion_mnist": ("mnist",)}

@@ -52,7 +52,7 @@ class Work(NamedTuple):
     spectra: float = 0.0
 
 
-# Fitted by `flowzoo benchmark inverse` to the shapes that it marks as calibration, on 2 threads.
+# Fitted by `python -m benchmarks inverse` to the shapes that it marks as calibration, on 2 threads.
 COSTS = {
     "cpu": Work(
         steps=4.8,

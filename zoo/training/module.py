@@ -18,9 +18,11 @@ from zoo.errors import ConfigError, NonFiniteError
 from zoo.files import remove_abandoned
 from zoo.flow import Flow
 from zoo.images import spread_levels
+from zoo.tabular.vector_flow import VectorFlow
 from zoo.training.checkpoints import AtomicCheckpointIO, checkpoint_folder, last_checkpoint
 from zoo.training.culprit import first_in_backward, first_in_forward
-from zoo.training.data.module import ImageData
+from zoo.training.finetune import FineTune, Report, freeze, lasting, transfer
+from zoo.training.image_data import ImageData
 from zoo.training.metrics import BitsPerDim
 from zoo.training.noise import dequantization_noise
 from zoo.training.progress import count_next_epoch
@@ -28,8 +30,6 @@ from zoo.training.ranks import on_all_ranks, own, refuse_sharding
 from zoo.training.resume import check_options, prepare_to_resume
 from zoo.training.sampler import place, run_seed
 from zoo.training.termination import SaveOnSigterm
-from zoo.training.transfer import FineTune, Report, freeze, lasting, transfer
-from zoo.vector_flow import VectorFlow
 
 # One kernel for all weights, where there is one.
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {

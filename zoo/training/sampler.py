@@ -6,18 +6,17 @@ So a resumed run goes on with the very next batch, without walking through those
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import lightning as L
 import torch
 import torch.distributed as dist
-from torch.utils.data import DistributedSampler
+from torch import Tensor
+from torch.utils.data import DataLoader, DistributedSampler
 
+from zoo.data.loader import Images, as_it_is
 from zoo.errors import DataError
 from zoo.training.noise import generator
-
-if TYPE_CHECKING:
-    from zoo.training.data import Images
 
 
 class Place(NamedTuple):
@@ -63,7 +62,7 @@ class ShuffledSampler(DistributedSampler[int]):
         DataError: If there are fewer rows than a global batch has.
     """
 
-    def __init__(self, rows: "Images", batch_size: int, trainer: L.Trainer | None) -> None:
+    def __init__(self, rows: Images, batch_size: int, trainer: L.Trainer | None) -> None:
         ranks, rank = (dist.get_world_size(), dist.get_rank()) if _distributed() else (1, 0)
         if len(rows) < batch_size * ranks:
             raise DataError(
@@ -84,3 +83,11 @@ class ShuffledSampler(DistributedSampler[int]):
 
 def _distributed() -> bool:
     return dist.is_available() and dist.is_initialized()
+
+
+def training_loader(
+    rows: Images, batch_size: int, trainer: L.Trainer | None = None
+) -> DataLoader[Tensor]:
+    """Shuffled, complete batches of a tensor's rows, from where the trainer stands."""
+    sampler = ShuffledSampler(rows, batch_size, trainer)
+    return DataLoader(rows, batch_size, sampler=sampler, drop_last=True, collate_fn=as_it_is)

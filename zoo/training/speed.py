@@ -11,7 +11,7 @@ from zoo.bijections.nets import Net
 from zoo.bijections.recompute import Activations
 from zoo.errors import ConfigError
 from zoo.flow import Flow
-from zoo.memory import keep_memory
+from zoo.training.memory import keep_memory
 from zoo.training.module import FlowModule
 
 Nets = Literal["float32", "bfloat16"]

@@ -1,0 +1,115 @@
+"""Pictures of what a flow does, as grids."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from zoo.errors import NonFiniteError
+from zoo.flow import Flow
+from zoo.folder.golden import GOLDEN, Golden
+
+TEMPERATURE = 0.8
+STEPS = 10
+DRAWS = 9
+OF_IMAGES = ("interpolation.png", "resampling.png")
+NO_IMAGES = (
+    f"{GOLDEN} holds fewer than two natural images; flowzoo export --data-dir puts those of the "
+    "data set there, where their licence lets them be passed on, and --pictures others"
+)
+
+
+class Grid(NamedTuple):
+    """Images uint8 (N, C, H, W) to be shown in rows of `columns`."""
+
+    images: Tensor
+    columns: int
+
+
+class Gallery(NamedTuple):
+    """Grids by file name, and for those that cannot be drawn the reason."""
+
+    grids: dict[str, Grid]
+    missing: dict[str, str]
+
+
+def gallery(flow: Flow, golden: Golden) -> Gallery:
+    """Every grid that can be drawn, the same for the same weights.
+
+    Interpolation and resampling are of natural images only: between patterns and noise lie
+    latents like those of no image, which a flow may well decode to infinity.
+
+    Args:
+        flow: In eval mode.
+        golden: Its golden tensors, whose images are shown.
+    """
+    drawn = Gallery({}, {})
+    for name, draw in _pictures(flow, golden).items():
+        if name in OF_IMAGES and golden.natural < 2:
+            drawn.missing[name] = NO_IMAGES
+            continue
+        try:
+            drawn.grids[name] = draw()
+        except NonFiniteError as error:
+            drawn.missing[name] = str(error)
+    return drawn
+
+
+def _pictures(flow: Flow, golden: Golden) -> dict[str, Callable[[], Grid]]:
+    """How to draw each grid; in this order, as they share a generator."""
+    natural = golden.images[: golden.natural]
+    generator = torch.Generator(flow.device).manual_seed(0)
+    pictures = {
+        "samples.png": lambda: Grid(samples(flow, generator), 8),
+        "reconstructions.png": lambda: Grid(reconstructions(flow, golden.images), 12),
+        "interpolation.png": lambda: Grid(interpolation(flow, natural), STEPS),
+        "resampling.png": lambda: Grid(resampling(flow, natural[:8], generator), 1 + DRAWS),
+    }
+    if len(flow.blocks) == 1:
+        del pictures["resampling.png"]
+    return pictures
+
+
+def samples(flow: Flow, generator: torch.Generator) -> Tensor:
+    """64 samples (64, C, H, W)."""
+    return flow.sample(64, temperature=TEMPERATURE, generator=generator)
+
+
+def reconstructions(flow: Flow, images: Tensor) -> Tensor:
+    """Each image, what it decodes to, and their difference: (B, C, H, W) -> (3B, C, H, W)."""
+    back = flow.decode(flow.encode(images), (images.shape[2], images.shape[3]))
+    difference = (images.short() - back.short()).abs().to(torch.uint8)
+    return torch.stack([images, back, difference], dim=1).flatten(0, 1)
+
+
+def interpolation(flow: Flow, images: Tensor) -> Tensor:
+    """STEPS images from each one of the first half to its partner in the second half."""
+    half = len(images) // 2
+    return flow.interpolate(images[:half], images[half : 2 * half], STEPS).flatten(0, 1)
+
+
+def resampling(flow: Flow, images: Tensor, generator: torch.Generator) -> Tensor:
+    """Rows of each image and DRAWS with its coarse latents kept and finer ones drawn anew.
+
+    First for all images with the finest level drawn, then with the two finest, up to all but the
+    coarsest. (B, C, H, W) -> ((L - 1) * B * (1 + DRAWS), C, H, W).
+    """
+    z = flow.encode(images)
+    rows = [_redrawn(flow, images, z, drawn, generator) for drawn in range(1, len(flow.blocks))]
+    return torch.cat(rows)
+
+
+def _redrawn(
+    flow: Flow, images: Tensor, z: Tensor, drawn: int, generator: torch.Generator
+) -> Tensor:
+    finer, coarser = flow.levels(z)[:drawn], flow.levels(z)[drawn:]
+    columns = [images]
+    for _ in range(DRAWS):
+        fresh = [TEMPERATURE * _noise_like(x, generator) for x in finer]
+        columns.append(flow.decode(flow.flatten([*fresh, *coarser])))
+    return torch.stack(columns, dim=1).flatten(0, 1)
+
+
+def _noise_like(x: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)

@@ -1,0 +1,68 @@
+"""What the commands share: options, the console, batches."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+
+from zoo.errors import ArgumentError
+from zoo.pictures import Fit
+from zoo.sources.hub import HUB
+from zoo.sources.names import folder_of
+
+console = Console(markup=False, highlight=False)
+
+DEFAULT_MODEL = "finc_mnist"
+OWN_HELP = "A name of `flowzoo ls`, or local-dir:PATH."
+MODEL_HELP = "A name of `flowzoo ls`, hf-hub:OWNER/REPO@REVISION, or local-dir:PATH."
+
+ModelOption = Annotated[str, typer.Option("--model", "-m", help=MODEL_HELP)]
+ModelArgument = Annotated[str, typer.Argument(metavar="NAME", help=MODEL_HELP)]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace files that flowzoo did not write, too.")
+]
+Batch = Annotated[int, typer.Option(help="Images at a time.", min=1)]
+Resize = Annotated[bool, typer.Option("--resize", help="Resize to the model's size (default).")]
+Pad = Annotated[bool, typer.Option("--pad", help="Pad with black; decode removes it again.")]
+Original = Annotated[
+    bool, typer.Option("--original-size", help="Keep the size; the model must accept it.")
+]
+
+
+def choose_fit(resize: bool, pad: bool, original_size: bool) -> Fit:
+    """The one of three options that was passed; resizing if none was."""
+    if resize + pad + original_size > 1:
+        raise typer.BadParameter("choose one of --resize, --pad and --original-size.")
+    return "pad" if pad else "original" if original_size else "resize"
+
+
+def own_folder(name: str) -> Path:
+    """Folder of a model, to write into."""
+    if name.startswith(HUB):
+        raise ArgumentError(
+            f"the files of {name} are a cache. Fetch your own, hf download OWNER/REPO --local-dir "
+            "DIR, and name them local-dir:DIR; or write elsewhere, evaluate --out FILE."
+        )
+    return folder_of(name)
+
+
+def in_batches(
+    keys: list[Any], batch_size: int, task: str, run: Callable[[list[int]], Tensor]
+) -> list[Tensor]:
+    """Run on batches of indices with equal keys; results in the order of the keys."""
+    groups: dict[Any, list[int]] = {}
+    for i, key in enumerate(keys):
+        groups.setdefault(key, []).append(i)
+    batches = [
+        group[start : start + batch_size]
+        for group in groups.values()
+        for start in range(0, len(group), batch_size)
+    ]
+    results: dict[int, Tensor] = {}
+    for batch in track(batches, task, console=console):
+        results.update(zip(batch, run(batch), strict=True))
+    return [results[i] for i in range(len(keys))]

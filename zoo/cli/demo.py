@@ -1,0 +1,55 @@
+"""The main job end to end, from embedded weights: encode, exact decode, samples, pictures."""
+
+import time
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from zoo.cards.gallery import gallery
+from zoo.cli.outputs import check_outputs
+from zoo.folder.golden import Golden
+from zoo.pictures import write_grid
+from zoo.sources.names import folder_of, load
+
+
+def demo(name: str, folder: Path, console: Console) -> int:
+    """Show a pretrained model at work and write its pictures; return the number of failures."""
+    start = time.perf_counter()
+    flow = load(name)
+    loaded = time.perf_counter()
+    golden = Golden.load(folder_of(name))
+    flow.decode(flow.encode(golden.images))  # what depends on weights only is computed once
+    warm = time.perf_counter()
+    z = flow.encode(golden.images)
+    encoded = time.perf_counter()
+    back = flow.decode(z)
+    decoded = time.perf_counter()
+
+    count = len(golden.images)
+    same = (back == golden.images).flatten(1).all(1)
+    natural = golden.images[: golden.natural or count]
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        bits = flow.bits_per_dim(natural, generator=generator).mean()
+
+    table = Table(title=f"{name}: {sum(p.numel() for p in flow.parameters()):,} parameters")
+    table.add_column("what")
+    table.add_column("measured", justify="right")
+    table.add_row("images encoded and decoded", f"{count} ({golden.natural} natural)")
+    table.add_row("that came back bit for bit", f"{int(same.sum())} of {count}")
+    table.add_row("bits/dim of natural ones" if golden.natural else "bits/dim", f"{bits:.3f}")
+    table.add_row("load", f"{1000 * (loaded - start):.0f} ms")
+    table.add_row("encode, verified", f"{1000 * (encoded - warm) / count:.1f} ms/image")
+    table.add_row("decode", f"{1000 * (decoded - encoded) / count:.1f} ms/image")
+    console.print(table)
+
+    grids, missing = gallery(flow, golden)
+    check_outputs(folder / file for file in grids)
+    for file, (images, columns) in grids.items():
+        write_grid(images, folder / file, columns)
+    console.print(f"{', '.join(grids)} written to {folder}/")
+    for file, reason in missing.items():
+        console.print(f"no {file}: {reason}", soft_wrap=True)
+    return int((~same).sum())

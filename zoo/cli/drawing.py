@@ -1,0 +1,87 @@
+"""`flowzoo sample`, `interpolate` and `demo`: pictures that a flow makes."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.progress import track
+
+from zoo.cli.common import (
+    DEFAULT_MODEL,
+    Batch,
+    ModelArgument,
+    ModelOption,
+    Original,
+    Overwrite,
+    Pad,
+    Resize,
+    choose_fit,
+    console,
+)
+from zoo.cli.outputs import check_outputs
+from zoo.errors import FlowzooError
+from zoo.pictures import read_image, write_grid
+from zoo.sources.names import load
+
+
+def sample(
+    name: ModelArgument,
+    output: Annotated[Path, typer.Option("--out", "-o", help="Picture of the grid.")] = Path(
+        "samples.png"
+    ),
+    count: Annotated[int, typer.Option("-n", "--count", help="Number of images.", min=1)] = 64,
+    temperature: Annotated[float, typer.Option(help="Standard deviation of latents.", min=0)] = 0.8,
+    size: Annotated[tuple[int, int] | None, typer.Option(help="Height and width.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the latents.", min=0, max=2**63 - 1)] = 0,
+    columns: Annotated[int, typer.Option(help="Images in a row.", min=1)] = 8,
+    batch_size: Batch = 64,
+    overwrite: Overwrite = False,
+) -> None:
+    """Draw images and write them as one grid."""
+    check_outputs([output], overwrite=overwrite)
+    generator = torch.Generator().manual_seed(seed)
+    draw = partial(load(name).sample, temperature=temperature, size=size, generator=generator)
+    batches = [min(batch_size, count - start) for start in range(0, count, batch_size)]
+    images = [draw(n) for n in track(batches, "sampling", console=console)]
+    write_grid(torch.cat(images), output, columns=min(columns, count))
+    console.print(f"{count} samples at temperature {temperature}: {output}")
+
+
+def interpolate(
+    a: Annotated[Path, typer.Argument(metavar="A", help="Image file at one end.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Image file at the other end.")],
+    output: Annotated[Path, typer.Option("--out", "-o", help="Picture of the row.")] = Path(
+        "interpolation.png"
+    ),
+    model: ModelOption = DEFAULT_MODEL,
+    steps: Annotated[int, typer.Option(help="Images, both ends included.", min=2)] = 8,
+    resize: Resize = False,
+    pad: Pad = False,
+    original_size: Original = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Interpolate between two image files in latent space."""
+    check_outputs([output], [a, b], overwrite=overwrite)
+    flow, fit = load(model), choose_fit(resize, pad, original_size)
+    ends = []
+    for path in (a, b):
+        image, fitted = read_image(path, flow, fit)
+        console.print(f"{path}: {fitted.changes}", soft_wrap=True)
+        ends.append(image[None])
+    write_grid(flow.interpolate(ends[0], ends[1], steps)[0], output, columns=steps)
+    console.print(f"{steps} images from {a} to {b}: {output}")
+
+
+def demo(
+    name: ModelArgument = DEFAULT_MODEL,
+    output: Annotated[Path, typer.Option("--out", "-o", help="Folder for pictures.")] = Path(
+        "demo"
+    ),
+) -> None:
+    """Show a pretrained model at work, with no data and no network."""
+    from zoo.cli.demo import demo as run
+
+    if failures := run(name, output, console):
+        raise FlowzooError(f"{failures} images did not come back.")

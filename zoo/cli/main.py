@@ -1,0 +1,83 @@
+"""The `flowzoo` command."""
+
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from zoo import __version__
+from zoo.cli.coding import decode, encode, encode_dataset
+from zoo.cli.drawing import demo, interpolate, sample
+from zoo.cli.fitting import export, train, train_tabular
+from zoo.cli.measuring import card, evaluate
+from zoo.cli.models import info, ls
+from zoo.cli.sharing import pull, push
+from zoo.errors import FlowzooError
+from zoo.training.memory import keep_memory
+
+COMMANDS = (
+    *(ls, info, encode, encode_dataset, decode, sample, interpolate, evaluate, card),
+    *(export, pull, push, demo),
+)
+# All options of these are LightningCLI's, --help too.
+OF_LIGHTNING = (train, train_tabular)
+PASSED_ON = {
+    "allow_extra_args": True,
+    "ignore_unknown_options": True,
+    "help_option_names": [],
+}
+
+app = typer.Typer(
+    name="flowzoo",
+    help="Image normalizing flows with invertible convolutions, and their exact latents.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in COMMANDS:
+    app.command()(command)
+for lightning in OF_LIGHTNING:
+    app.command(context_settings=PASSED_ON)(lightning)
+
+
+def main() -> None:
+    """Run the `flowzoo` command."""
+    run(app, "flowzoo")
+
+
+def run(commands: typer.Typer, name: str) -> NoReturn:
+    """Run a command; every error is one line and exit code 2, or that of SIGTERM."""
+    keep_memory()
+    status = 2
+    # click's UsageError, which typer does not export.
+    usage_error: type[Exception] = typer.BadParameter.__bases__[0]
+    try:
+        sys.exit(commands(standalone_mode=False))
+    except FlowzooError as error:
+        message, status = str(error), error.exit_status
+    except usage_error as error:
+        message = error.format_message()  # type: ignore[attr-defined]
+        if not message:  # no arguments: the help has been printed
+            sys.exit(2)
+        message += f" See {name} --help."
+    except typer.Abort:
+        message = "interrupted."
+    except OSError as error:
+        message = str(error)
+    print(f"{name}: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _version(show: bool) -> None:
+    if show:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Image normalizing flows with invertible convolutions, and their exact latents."""

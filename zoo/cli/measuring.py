@@ -1,0 +1,111 @@
+"""`flowzoo evaluate` and `flowzoo card`: measure a model, and describe it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from zoo.cli.common import OWN_HELP, Batch, ModelArgument, console, own_folder
+from zoo.errors import DataError, require
+from zoo.files import write_json
+from zoo.folder.record import EVALUATION, read_named_config
+from zoo.folder.weights import content_hash
+from zoo.images import spread_levels
+from zoo.sources.names import folder_of, list_models, load
+
+
+def evaluate(
+    name: ModelArgument,
+    data_dir: Annotated[Path, typer.Option(help="Folder of the data sets' raw files.")],
+    output: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Default: eval.json beside the weights.")
+    ] = None,
+    n_samples: Annotated[int, typer.Option(help="Draws of the weighted bound.", min=1)] = 4,
+    batch_size: Batch = 250,
+    seed: Annotated[
+        int, typer.Option(help="Seed of dequantization and samples.", min=0, max=2**63 - 1)
+    ] = 0,
+) -> None:
+    """Measure bits/dim, exactness and samples on the test split; write eval.json."""
+    folder = folder_of(name) if output else own_folder(name)
+    data = require("zoo.data", "train")
+    from zoo.evaluation.evaluate import evaluate as run
+    from zoo.evaluation.hostile import hostile_count
+    from zoo.evaluation.outliers import OTHERS, compared_sets
+
+    flow, config = load(name), read_named_config(folder)
+    dataset = config["dataset"]
+    shape = {"size": flow.config.size, "channels": flow.config.channels}  # of a folder's images
+    images = data.load_images(dataset, data_dir, "test", **shape)
+    images = spread_levels(images, config.get("grey_levels"))
+    others = {}
+    for other in OTHERS.get(dataset, ()):
+        try:
+            others[other] = data.load_images(other, data_dir, "test")
+        except DataError as error:
+            console.print(f"not compared with {other}: {error}", soft_wrap=True)
+    compared = compared_sets(images, others)
+    totals = {
+        "histogram": sum(map(len, compared.values())),
+        "likelihood": len(images),
+        "exactness": len(images),
+        "hostile": hostile_count(flow, images),
+        "samples": 1000,
+    }
+    with Progress(console=console) as bars:
+        tasks = {task: bars.add_task(task, total=total) for task, total in totals.items()}
+        result = run(
+            flow,
+            images,
+            compared,
+            n_samples=n_samples,
+            n_drawn=totals["samples"],
+            batch_size=batch_size,
+            seed=seed,
+            progress=lambda task, count: bars.advance(tasks[task], count),
+        )
+    identity = {"sha256": content_hash(flow.state_dict()), "dataset": dataset, "split": "test"}
+    document = {**identity, **result}
+    path = output or folder / EVALUATION
+    write_json(path, document)
+    console.print_json(data=document)
+    hint = f" Render the card: flowzoo card {name}" if output is None else ""
+    console.print(f"{path} written.{hint}", soft_wrap=True)
+
+
+def card(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help=f"{OWN_HELP} Default: all with weights."),
+    ] = None,
+    license: Annotated[
+        str | None, typer.Option(help="Of your weights, such as apache-2.0; kept in config.json.")
+    ] = None,
+) -> None:
+    """Draw the figures of models and render their cards, README.md, from eval.json.
+
+    Without a name also what the README of the repository repeats of them.
+    """
+    draw_figures = require("zoo.cards.figures", "train").draw_figures
+    from zoo.cards import write_card
+    from zoo.cards.licences import choose_licence, licence_of
+    from zoo.cards.overview import refresh_readme
+    from zoo.cards.subject import Subject
+
+    if license and not names:
+        raise typer.BadParameter("name the models whose licence this is.")
+    for name in names or list_models(pretrained=True):
+        folder = own_folder(name)
+        if license:
+            choose_licence(folder, license)
+        missing = draw_figures(folder)
+        write_card(folder)
+        console.print(f"{folder}/README.md and its figures written", soft_wrap=True)
+        for figure, reason in missing.items():
+            console.print(f"no {figure}: {reason}", soft_wrap=True)
+        if licence_of(Subject.read(folder)) is None:
+            hint = f"Choose one: flowzoo card {name} --license apache-2.0"
+            console.print(f"no licence, so others may not use it. {hint}", soft_wrap=True)
+    if not names:
+        refresh_readme()

@@ -1,0 +1,46 @@
+"""What a command may write: never over an input, nor over a file that flowzoo did not write."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+
+from zoo.errors import ArgumentError
+from zoo.latents.file import KEY
+from zoo.pictures import SOFTWARE, WRITER
+
+
+def check_outputs(
+    outputs: Iterable[Path], inputs: Iterable[Path] = (), *, overwrite: bool = False
+) -> None:
+    """Raise ArgumentError if one of the outputs would destroy a file of the user's.
+
+    Args:
+        outputs: Files that a command is about to write.
+        inputs: Files that it reads.
+        overwrite: Whether files that flowzoo did not write may be replaced; inputs never.
+    """
+    read = {path.resolve() for path in inputs}
+    for output in outputs:
+        if output.resolve() in read:
+            raise ArgumentError(f"{output} is an input. Name another output with -o.")
+        if output.is_file() and not overwrite and not is_ours(output):
+            raise ArgumentError(
+                f"{output} is there already, and flowzoo did not write it. Name another output "
+                "with -o, or pass --overwrite to replace it."
+            )
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a picture or a file of latents that a command of flowzoo wrote."""
+    try:
+        with Image.open(path) as picture:
+            return str(picture.info.get(SOFTWARE, "")).startswith(WRITER)
+    except Exception:  # no picture; Pillow's plugins raise many kinds on damaged files
+        pass
+    try:
+        with safe_open(path, framework="pt") as file:
+            return KEY in (file.metadata() or {})
+    except (OSError, SafetensorError):
+        return False

@@ -1,0 +1,39 @@
+"""Batches gathered at once from one tensor, in memory or memory-mapped."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+
+class Images(Dataset[Tensor]):
+    """Some rows of a tensor of images (or of a table), fetched in batches, not singly.
+
+    Args:
+        images: (N, ...).
+        rows: Which rows, in which order; all of them if not given. They are not copied.
+    """
+
+    def __init__(self, images: Tensor, rows: Tensor | None = None) -> None:
+        self.images = images
+        self.rows = torch.arange(len(images)) if rows is None else rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int | slice | Tensor) -> Tensor:
+        return self.images[self.rows[index]]
+
+    def __getitems__(self, indices: list[int]) -> Tensor:
+        return self.images.index_select(0, self.rows[indices])
+
+
+def loader(rows: Images, batch_size: int) -> DataLoader[Tensor]:
+    """Batches of a tensor's rows, in order."""
+    return DataLoader(rows, batch_size, collate_fn=as_it_is)
+
+
+def as_it_is(batch: Any) -> Any:
+    """Collate nothing: the rows came as a batch already."""
+    return batch

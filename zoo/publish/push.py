@@ -1,0 +1,169 @@
+"""Publishing flows on the Hugging Face Hub: checked first, then uploaded, tagged and pinned."""
+
+import dataclasses
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo import __version__
+from zoo.cards import CARD, FIGURES, render, write_card
+from zoo.cards.facts import GITHUB
+from zoo.cards.front_matter import TASK
+from zoo.cards.licences import OURS, check_licence
+from zoo.cards.markdown import percent
+from zoo.cards.subject import NOTES, RECIPE, Subject
+from zoo.errors import ArgumentError, NotInvertibleError
+from zoo.evaluation.hostile import round_trips
+from zoo.exact.patterns import hard_images
+from zoo.flow import Flow
+from zoo.folder.golden import DO_NOT_PUBLISH, GOLDEN, make_golden
+from zoo.folder.record import EVALUATION, read_evaluation
+from zoo.folder.weights import CONFIG, WEIGHTS, content_hash, read_config, save_folder
+from zoo.publish.upload import upload
+from zoo.sources.hub import HUB, Repository
+from zoo.sources.names import folder_of, list_models
+
+INDEX = "flowzoo"
+# What a model's folder may hold. Nothing else is uploaded, and nothing else deleted on the Hub.
+FILES = (CARD, CONFIG, WEIGHTS, GOLDEN, EVALUATION, RECIPE, NOTES, *FIGURES)
+
+
+def push(
+    folder: Path,
+    repo_id: str,
+    *,
+    private: bool = False,
+    tag: str | None = None,
+    revision: str = "main",
+    token: str | bool | None = None,
+) -> str:
+    """Publish a model's folder; once more, if it was interrupted. The same content makes no commit.
+
+    The card is uploaded with the name of the repository in its lines to paste. Other files than a
+    model's are not uploaded; a model's files that the folder lacks are deleted from the repository.
+
+    Args:
+        folder: As `flowzoo export` writes it.
+        repo_id: "OWNER/REPO"; created if missing.
+        private: Whether only the owner may read it.
+        tag: Name for the commit; one that another commit has already is refused.
+        revision: Branch to commit to; created if missing.
+        token: Default: HF_TOKEN, or that of `hf auth login`.
+
+    Returns:
+        What `zoo.load` takes: "hf-hub:OWNER/REPO@COMMIT".
+
+    Raises:
+        FlowzooError: If the folder does not hold what its files claim; nothing is uploaded then.
+        HubError: If the Hub refuses, or cannot be reached.
+    """
+    subject = validate(folder)
+    return _upload(subject, repo_id, private=private, tag=tag, revision=revision, token=token)
+
+
+def push_flow(
+    flow: Flow, repo_id: str, dataset: str, license: str | None = None, **options: Any
+) -> str:
+    """Publish a flow in memory, named as its repository; see `Flow.push_to_hub`."""
+    about: dict[str, Any] = {"name": Path(repo_id).name, "dataset": dataset}
+    if flow.origin and flow.origin["sha256"] == content_hash(flow.state_dict()):
+        about = {**flow.about, **about}
+    elif flow.origin:
+        about["parent"] = flow.origin
+    if license is not None:
+        about["license"] = check_licence(license)
+    with tempfile.TemporaryDirectory() as folder:
+        save_folder(flow, Path(folder), about)
+        make_golden(flow).save(Path(folder))
+        write_card(Path(folder))
+        return push(Path(folder), repo_id, **options)
+
+
+def push_all(owner: str, **options: Any) -> dict[str, Path]:
+    """Publish every pretrained model of the zoo as OWNER/NAME, and OWNER/flowzoo as their index.
+
+    All of them are validated before the first is uploaded. Options and errors as for `push`.
+
+    Returns:
+        The models' folders, by what `zoo.load` takes.
+    """
+    models = [validate(folder_of(name)) for name in list_models(pretrained=True)]
+    pinned = {_upload(model, f"{owner}/{model.name}", **options): model.folder for model in models}
+    upload({CARD: index_card(pinned).encode()}, [CARD], f"{owner}/{INDEX}", **options)
+    return pinned
+
+
+def validate(folder: Path) -> Subject:
+    """The model of a folder, if its weights, golden tensors, evaluation and card belong together.
+
+    Raises:
+        FlowzooError: If they do not, or an image does not come back.
+    """
+    subject = Subject.read(folder)
+    subject.golden.check(subject.flow)
+    _check_hard_images(subject.flow)
+    card = folder / CARD
+    if not card.is_file() or card.read_bytes() != render(subject).encode():
+        raise ArgumentError(
+            f"{card} is not the card of these files: flowzoo card local-dir:{folder}."
+        )
+    return subject
+
+
+def _check_hard_images(flow: Flow) -> None:
+    """Raise NotInvertibleError unless every hard image comes back, in float64 at the latest."""
+    images = hard_images(flow.config.channels, flow.config.size)
+    trips = round_trips(flow, images, len(images), "", lambda task, count: None)
+    if lost := len(images) - trips.exact + trips.kept:
+        raise NotInvertibleError(
+            f"{lost} of {len(images)} hard images do not come back in float64. {DO_NOT_PUBLISH}"
+        )
+
+
+def usage(pinned: str, folder: Path) -> str:
+    """The lines that load a published folder, to paste."""
+    architecture = read_config(folder)["architecture"]
+    arguments = f'"{architecture}", weights="{pinned}", trust_repo=True'
+    return (
+        f'torch.hub.load("{GITHUB}:v{__version__}", {arguments})\n'
+        f'zoo.load("{pinned}")\n'
+        f"flowzoo sample {pinned}"
+    )
+
+
+def index_card(pinned: Mapping[str, Path]) -> str:
+    """The card that lists models: their folders, by what `zoo.load` takes."""
+    from huggingface_hub import ModelCardData
+
+    about = ModelCardData(
+        license=OURS,
+        library_name="flowzoo",
+        pipeline_tag=TASK,
+        tags=["normalizing-flow", "invertible-convolution", "pytorch"],
+    )
+    rows = "\n".join(_index_row(source, folder) for source, folder in pinned.items())
+    return (
+        f"---\n{about.to_yaml()}\n---\n\n# flowzoo\n\n"
+        "Normalizing flows of images with invertible convolutions. Encode an image into its exact "
+        "latents and get the same image back, bit for bit.\n\n"
+        f"| model | bits/dim (test) | exact | load |\n| --- | --- | --- | --- |\n{rows}\n"
+    )
+
+
+def _index_row(pinned: str, folder: Path) -> str:
+    measured = read_evaluation(folder)
+    assert measured is not None, f"{folder} was published without an evaluation"
+    return (
+        f"| [{folder.name}](/{Repository.parse(pinned).repo_id}) "
+        f"| {measured['bits_per_dim']:.3f} | {percent(measured['exact_share'])} "
+        f'| `zoo.load("{pinned}")` |'
+    )
+
+
+def _upload(subject: Subject, repo_id: str, **options: Any) -> str:
+    """Upload a model's files, and a card that names the repository."""
+    repo_id = repo_id.removeprefix(HUB)
+    there = {name: subject.folder / name for name in FILES if (subject.folder / name).is_file()}
+    card = render(dataclasses.replace(subject, repo_id=repo_id)).encode()
+    return upload({**there, CARD: card}, FILES, repo_id, **options)

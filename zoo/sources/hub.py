@@ -1,0 +1,203 @@
+"""Flows on the Hugging Face Hub: config.json first, the weights only if it describes a flow."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.architectures import config_from_json
+from zoo.errors import FlowzooError, HubError, UnknownModelError
+from zoo.flow import Flow
+from zoo.folder.weights import CONFIG, WEIGHTS, load_folder, read_config
+
+HUB = "hf-hub:"
+SOURCE = re.compile(rf"{HUB}([\w.-]+/[\w.-]+)(?:@(\w[\w.+/-]*))?")
+COMMIT = re.compile("[0-9a-f]{40}")
+LOGIN = "With a token that may: token=, HF_TOKEN, or hf auth login."
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository of the Hub at a revision: a branch, a tag or a commit."""
+
+    repo_id: str
+    revision: str = "main"
+
+    @classmethod
+    def parse(cls, source: str) -> "Repository":
+        """Read "hf-hub:OWNER/REPO@REVISION"; without a revision it is main."""
+        from huggingface_hub.errors import HFValidationError
+        from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+
+        match = SOURCE.fullmatch(source)
+        try:
+            if match is None or ".." in source:
+                raise HFValidationError
+            validate_repo_id(match[1])
+        except HFValidationError as error:
+            raise UnknownModelError(
+                f"{source!r} names no repository of the Hub. Write {HUB}OWNER/REPO@REVISION."
+            ) from error
+        return cls(match[1], match[2] or cls.revision)
+
+    def __str__(self) -> str:
+        return f"{self.repo_id}@{self.revision}"
+
+
+def load(source: str, *, local_files_only: bool = False, **options: Any) -> Flow:
+    """Load a flow of the Hub; options and errors as for `pull`.
+
+    Raises:
+        WeightsError: If the weights are not the announced ones, or not of the described flow.
+    """
+    folder = pull(source, local_files_only=local_files_only, **options)
+    with _dropping(folder / CONFIG, folder / WEIGHTS, keep=local_files_only):
+        return load_folder(folder, name=f"{HUB}{_at_commit(source, folder)}")
+
+
+def pull(
+    source: str,
+    *,
+    local_files_only: bool = False,
+    cache_dir: str | Path | None = None,
+    token: str | bool | None = None,
+) -> Path:
+    """Folder of the cache with config.json and model.safetensors of one commit.
+
+    The weights are asked for only when config.json describes a flow of an acceptable size, and at
+    the commit that config.json came from. A full commit that is cached makes no request. What is
+    refused is deleted from the cache, so that the next call gets it again; not offline, nor with
+    local_files_only.
+
+    Args:
+        source: "hf-hub:OWNER/REPO@REVISION".
+        local_files_only: Take both from the cache.
+        cache_dir: Default: the cache of huggingface_hub, as HF_HOME and HF_HUB_CACHE say.
+        token: Default: HF_TOKEN, or that of `hf auth login`; False sends none.
+
+    Raises:
+        UnknownModelError: If the source names no repository.
+        HubError: If a file is not there, not to be had, or cannot be stored.
+        ConfigError: If config.json describes no flow of this version, or an absurdly large one.
+    """
+    options = (local_files_only, cache_dir, token)
+    folder = _fetch(Repository.parse(source), CONFIG, *options).parent
+    with _dropping(folder / CONFIG, keep=local_files_only):
+        config_from_json(read_config(folder))
+    return _fetch(_at_commit(source, folder), WEIGHTS, *options).parent
+
+
+def pin(source: str, **options: Any) -> str:
+    """The source at the commit that its revision is now; options as for `pull`."""
+    return f"{HUB}{_at_commit(source, pull(source, **options))}"
+
+
+def _at_commit(source: str, folder: Path) -> Repository:
+    """The repository of a source at the commit of a folder: the cache has one for each."""
+    return Repository(Repository.parse(source).repo_id, folder.name)
+
+
+def _fetch(
+    repository: Repository,
+    file: str,
+    local_files_only: bool,
+    cache_dir: str | Path | None,
+    token: str | bool | None,
+) -> Path:
+    with hub_errors(repository, file):
+        from huggingface_hub import errors, hf_hub_download, try_to_load_from_cache
+
+        repo, revision = repository.repo_id, repository.revision
+        # Not left to the download: it may ask the Hub for user agents before it looks here.
+        if local_files_only or COMMIT.fullmatch(revision):
+            cached = try_to_load_from_cache(repo, file, cache_dir, revision)
+            if isinstance(cached, str):
+                return Path(cached)
+        if local_files_only:
+            raise errors.LocalEntryNotFoundError(file)
+        path = hf_hub_download(
+            repo,
+            file,
+            revision=revision,
+            cache_dir=cache_dir,
+            token=token,
+            library_name="flowzoo",
+        )
+    return Path(path)
+
+
+@contextmanager
+def _dropping(*files: Path, keep: bool) -> Iterator[None]:
+    """Delete files from the cache if they are refused; not offline, nor if they are to be kept."""
+    from huggingface_hub import constants
+
+    try:
+        yield
+    except FlowzooError:
+        if not (keep or constants.HF_HUB_OFFLINE):
+            for file in files:
+                _drop(file)
+        raise
+
+
+def _drop(file: Path) -> None:
+    """Delete a file of a commit with its content and the links to it, those of other commits too.
+
+    Best effort: the cache may be read-only.
+    """
+    repo, content = file.parents[2], file.resolve()  # CACHE/REPO/snapshots/COMMIT/FILE
+    with suppress(OSError):
+        for link in (*repo.glob(f"snapshots/*/{file.name}"), *repo.glob("blobs/*")):
+            if link.resolve() == content:
+                link.unlink()
+        # Content that came through Xet lies outside of the repository, for others to share.
+        if content.is_relative_to(repo.parent.resolve()):
+            content.unlink(missing_ok=True)
+
+
+@contextmanager
+def hub_errors(repository: Repository, file: str) -> Iterator[None]:
+    """Turn whatever the Hub's client raises about a file into a HubError of one line."""
+    try:
+        yield
+    except FlowzooError:
+        raise
+    except Exception as error:
+        raise HubError(_explain(error, repository, file)) from error
+
+
+def _explain(error: Exception, repository: Repository, file: str) -> str:
+    from huggingface_hub import constants, errors
+
+    repo, hub, status = repository.repo_id, constants.ENDPOINT, _status(error)
+    for kind, text in {
+        errors.GatedRepoError: f"{repo} is gated. Ask for access at {hub}/{repo}. {LOGIN}",
+        errors.RepositoryNotFoundError: f"{hub} has no {repo}, or keeps it private. {LOGIN}",
+        errors.RevisionNotFoundError: f"{repo} has no revision {repository.revision}. Its tags and "
+        f"branches are at {hub}/{repo}.",
+        errors.RemoteEntryNotFoundError: f"{repository} has no {file}: it is not a model's folder "
+        "as flowzoo push writes it.",
+        errors.LocalEntryNotFoundError: f"{file} of {repository} is not in the cache, and {hub} "
+        "was not asked or did not answer. Connect, without local_files_only and HF_HUB_OFFLINE.",
+    }.items():
+        if isinstance(error, kind):
+            return text
+    if status in (401, 403):
+        refused = "refuses the token" if _sent_token(error) else "wants a token"
+        return f"{hub} {refused} for {repo} (HTTP {status}). {LOGIN}"
+    reason = " ".join(str(error).split())
+    return (
+        f"{file} of {repository} did not come through ({type(error).__name__}: {reason}). Mend "
+        "that and try again."
+    )
+
+
+def _status(error: Exception) -> int | None:
+    return getattr(getattr(error, "response", None), "status_code", None)
+
+
+def _sent_token(error: Exception) -> bool:
+    request = getattr(getattr(error, "response", None), "request", None)
+    return "authorization" in getattr(request, "headers", {})

@@ -1,0 +1,1 @@
+"""CONF of vectors: the flow, its tables and its training."""

@@ -1,0 +1,35 @@
+"""`flowzoo train-tabular`: LightningCLI for flows of vectors."""
+
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser
+
+from zoo.tabular.tables import TabularData
+from zoo.tabular.task import TabularModule
+from zoo.training.callbacks import EMA
+from zoo.training.lightning_cli import DensityCLI, run_fit
+
+
+class TabularCLI(DensityCLI):
+    """Adds checkpoints and averaged weights, and tests the best checkpoint after training."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(EMA, "ema")
+        parser.set_defaults(
+            {
+                "checkpoint.monitor": "val/log_likelihood",
+                "checkpoint.mode": "max",
+                "checkpoint.filename": "{step}",
+                "checkpoint.save_last": True,
+                "checkpoint.enable_version_counter": False,
+                "seed_everything": 0,
+            }
+        )
+
+    def after_fit(self) -> None:
+        self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path="best")
+
+
+def train_tabular(arguments: list[str]) -> None:
+    """Train a flow of vectors, then measure its best checkpoint on the test rows."""
+    run_fit("train-tabular", TabularCLI, TabularModule, TabularData, arguments)

@@ -1,0 +1,112 @@
+"""Batches of images for training."""
+
+from pathlib import Path
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from zoo.data.catalogue import find_image_set
+from zoo.data.image_set import ImageSet, Split
+from zoo.data.loader import Images, loader
+from zoo.errors import ArgumentError, DataError
+from zoo.training.augment import Flips, augment
+from zoo.training.sampler import place, run_seed, training_loader
+
+
+class ImageData(L.LightningDataModule):
+    """Batches of uint8 images (B, C, H, W).
+
+    Validation is the data set's own split if it has one, otherwise split from train; test is apart.
+
+    Args:
+        name: mnist, fashion_mnist, cifar10, imagenet32, imagenet64, celeba64, galaxy; folder, for
+            any folder of images; or digits (scikit-learn's, 8 x 8, for trying out).
+        dir: Folder of the official files, or of the images. Missing files of the first three are
+            downloaded.
+        batch_size: Images per training batch, of each process.
+        eval_batch_size: Images per validation and test batch, of each process.
+        val_images: Number of training images kept for validation.
+        seed: Seed of that split.
+        flips: Of training images: none, horizontal, or all eight symmetries of the square.
+        shift: Largest shift of training images, as a share of the side.
+        size: Side, or height and width, to which the images of a folder are cropped and resized.
+        grey: Whether the images of a folder become grey, not RGB.
+    """
+
+    def __init__(
+        self,
+        name: str = "mnist",
+        dir: str = "data",
+        batch_size: int = 64,
+        eval_batch_size: int = 250,
+        val_images: int = 5000,
+        seed: int = 0,
+        flips: Flips = "none",
+        shift: float = 0.0,
+        size: int | list[int] | None = None,
+        grey: bool = False,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        if not 0 <= shift < 1:
+            raise ArgumentError(f"shift must be a share of the side, from 0 to 1; got {shift}.")
+        if isinstance(size, list) and len(size) != 2:
+            raise ArgumentError(f"size must be a side, or height and width; got {size}.")
+
+    @property
+    def directory(self) -> Path:
+        """Folder of the data set's files."""
+        return Path(self.hparams["dir"]).expanduser()
+
+    @property
+    def image_set(self) -> ImageSet:
+        """The data set."""
+        size = self.hparams["size"]
+        height, width = (size, size) if isinstance(size, int) else size or (0, 0)
+        channels = 1 if self.hparams["grey"] else 3
+        return find_image_set(self.hparams["name"], (height, width), channels)
+
+    def prepare_data(self) -> None:
+        for split in self.image_set.splits(self.directory):
+            if split != "test":
+                self._load(split)
+
+    def setup(self, stage: str) -> None:
+        if stage == "test":
+            self.test = Images(self._load("test"))
+            return
+        images = self._load("train")
+        if self.hparams["flips"] == "all" and images.shape[2] != images.shape[3]:
+            raise ArgumentError(f"flips: all needs square images; got {tuple(images.shape[2:])}.")
+        if "val" in self.image_set.splits(self.directory):
+            self.train, self.val = Images(images), Images(self._load("val"))
+            return
+        count = self.hparams["val_images"]
+        if not 0 < count < len(images):
+            raise DataError(
+                f"validation takes {count} of {len(images)} training images. Set data.val_images "
+                f"between 1 and {len(images) - 1}."
+            )
+        generator = torch.Generator().manual_seed(self.hparams["seed"])
+        order = torch.randperm(len(images), generator=generator)
+        self.train, self.val = Images(images, order[count:]), Images(images, order[:count])
+
+    def _load(self, split: Split) -> Tensor:
+        return self.image_set.load(self.directory, split)
+
+    def train_dataloader(self) -> DataLoader[Tensor]:
+        return training_loader(self.train, self.hparams["batch_size"], self.trainer)
+
+    def val_dataloader(self) -> DataLoader[Tensor]:
+        return loader(self.val, self.hparams["eval_batch_size"])
+
+    def test_dataloader(self) -> DataLoader[Tensor]:
+        return loader(self.test, self.hparams["eval_batch_size"])
+
+    def on_after_batch_transfer(self, batch: Tensor, dataloader_idx: int) -> Tensor:
+        flips, shift = self.hparams["flips"], self.hparams["shift"]
+        if (flips == "none" and shift == 0) or self.trainer is None or not self.trainer.training:
+            return batch
+        return augment(batch, flips, shift, run_seed(), "augmentation", place(self.trainer).epoch)

@@ -1,0 +1,144 @@
+"""`flowzoo train`: LightningCLI with the standard callbacks of a flow."""
+
+import argparse
+import re
+import shlex
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities import rank_zero_info
+
+from zoo.errors import ArgumentError, ConfigError
+from zoo.sources.names import load
+from zoo.training.callbacks import EMA, LearningRate, Pictures
+from zoo.training.checkpoints import read_checkpoint
+from zoo.training.finetune import FineTune, described, summary
+from zoo.training.image_data import ImageData
+from zoo.training.module import FlowModule
+from zoo.training.speed import Speed
+
+
+class DensityCLI(LightningCLI):
+    """Opens checkpoints with care, and leaves the recipe what it says."""
+
+    def _parse_ckpt_path(self) -> None:
+        """Check the checkpoint to resume from before anything is built.
+
+        Lightning would replace the recipe's model section by the checkpoint's.
+        """
+        subcommand = self.config.get("subcommand")
+        config = self.config[subcommand] if subcommand else {}
+        if config.get("ckpt_path") == "last":
+            config["ckpt_path"] = _last(config["checkpoint"])
+        if config.get("ckpt_path") is not None:
+            read_checkpoint(config["ckpt_path"])
+
+
+class FlowCLI(DensityCLI):
+    """Adds checkpoints, averaged weights, pictures and --init_from to the ordinary options."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        # Pictures first: EMA takes the averaged weights away again after validation.
+        parser.add_lightning_class_args(Pictures, "pictures")
+        parser.add_lightning_class_args(EMA, "ema")
+        parser.add_lightning_class_args(LearningRate, "lr_monitor")
+        parser.add_lightning_class_args(Speed, "speed")
+        parser.set_defaults(
+            {
+                "checkpoint.monitor": "val/bits_per_dim",
+                "checkpoint.filename": "{step}",
+                "checkpoint.save_last": True,
+                # Another run in the same folder writes last.ckpt too, not last-v1.ckpt beside it.
+                "checkpoint.enable_version_counter": False,
+                "seed_everything": 0,
+            }
+        )
+        parser.add_argument("--init_from", type=str | None, default=None, help="model to fine-tune")
+        parser.add_class_arguments(FineTune, "finetune")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        self.arguments: list[str] = args[1:]  # without fit
+        super().parse_arguments(parser, args)
+
+    def beforerun_fit(self) -> None:
+        config = self.config["fit"]
+        self.model.recipe = self._recipe(config["config"] or ())
+        self.model.finetune = FineTune(**config["finetune"])
+        if lasting := described(self.model.finetune):
+            rank_zero_info(f"finetune: {lasting}")
+        if config["init_from"] is None:
+            return
+        if config.get("ckpt_path") is not None:
+            raise ConfigError("--init_from starts anew and --ckpt_path resumes; pass one of them.")
+        self.model.start_from(load(config["init_from"]))
+        rank_zero_info(f"{config['init_from']}: {summary(self.model.transfer)}")
+
+    def _recipe(self, paths: Sequence[str | Path]) -> str:
+        """The text of the recipes, and then the options that the command line changed in them."""
+        text = "".join(Path(path).read_text(encoding="utf-8") for path in paths)
+        if len(paths) > 1:  # merged, which is not what one after the other would mean
+            text = self._parser(self.subcommand).dump(self.config["fit"], skip_none=False)
+        options = shlex.join(_options(self.arguments))
+        return f"{text}\n# Options on the command line: {options}\n" if options else text
+
+
+def _last(checkpoint: Mapping[str, Any]) -> str:
+    """The latest checkpoint of a recipe's folder.
+
+    Args:
+        checkpoint: Section of the recipe.
+
+    Raises:
+        ConfigError: If the recipe names no folder.
+    """
+    if checkpoint["dirpath"] is None:
+        raise ConfigError("--ckpt_path last needs checkpoint.dirpath, where last.ckpt then is.")
+    return str(Path(checkpoint["dirpath"], "last.ckpt"))
+
+
+def _options(arguments: list[str]) -> list[str]:
+    """Those arguments that say more of what is trained than the recipes which they name."""
+    known = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    known.add_argument("-c", "--config", action="append")
+    known.add_argument("--data.dir")
+    return known.parse_known_args(arguments)[1]
+
+
+def train(arguments: list[str]) -> None:
+    """Train as the arguments say: the options of LightningCLI's `fit`, and --init_from."""
+    run_fit("train", FlowCLI, FlowModule, ImageData, arguments)
+
+
+def run_fit(
+    command: str,
+    cli: type[LightningCLI],
+    module: type[L.LightningModule],
+    data: type[L.LightningDataModule],
+    arguments: list[str],
+) -> None:
+    """Run `fit` of a LightningCLI; its errors become ours."""
+    options = {"exit_on_error": False, "usage": f"flowzoo {command} [options]"}
+    with warnings.catch_warnings():
+        # Lightning advises against `args` beside a command line; here it is the command line.
+        warnings.filterwarnings("ignore", "LightningCLI's args parameter")
+        try:
+            cli(
+                module,
+                data,
+                args=["fit", *arguments],
+                # Without a logger it goes into the folder of the run, maybe beside a config.yaml.
+                save_config_kwargs={"overwrite": True, "config_filename": "flowzoo_config.yaml"},
+                parser_kwargs={"exit_on_error": False, "fit": options},
+            )
+        except argparse.ArgumentError as error:
+            text = re.sub(r"(?<![\w/.-])fit\.(?=\w+\.)", "", str(error)).rstrip(".")
+            raise ArgumentError(f"{text}. --help lists the options.") from error
+        except MisconfigurationException as error:
+            raise ConfigError(str(error)) from error
