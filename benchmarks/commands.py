@@ -12,7 +12,7 @@ from rich.table import Table
 
 from zoo.errors import require
 from zoo.files import write_csv
-from zoo.sources.names import list_models
+from zoo.sources import list_models
 
 if TYPE_CHECKING:
     from benchmarks.inverse import Row

@@ -21,7 +21,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from zoo.latents.encoding import Encoder, ShardData, ShardWriter
-from zoo.sources.names import load
+from zoo.sources import load
 from zoo.training.image_data import ImageData
 from zoo.training.module import FlowModule
 

@@ -9,19 +9,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.folders import save_folder, save_golden, validate
 from tests.test_flow import tiny
 from zoo.architectures.presets import FREE
-from zoo.cards import FIGURES
 from zoo.cards.gallery import interpolation
 from zoo.cards.overview import README
 from zoo.cli.coding import _distinct
 from zoo.data import load_images
 from zoo.errors import NonFiniteError
 from zoo.evaluation.outliers import OTHERS
-from zoo.folder.golden import make_golden
-from zoo.folder.weights import save_folder
+from zoo.folder import make_golden
+from zoo.folder.model_folder import FIGURES
 from zoo.latents import LatentFile
-from zoo.publish.push import validate
 
 
 @pytest.fixture
@@ -233,7 +232,7 @@ def test_evaluate_goes_without_a_set_to_compare_with(run, monkeypatch, tmp_path)
 def test_a_card_names_images_of_ones_own(run, tmp_path) -> None:
     about = {"name": "tiny", "dataset": "folder", "dataset_title": "my photos"}
     save_folder(tiny("finc", size=(8, 8)), tmp_path, about)
-    make_golden(tiny("finc", size=(8, 8))).save(tmp_path)
+    save_golden(make_golden(tiny("finc", size=(8, 8))), tmp_path)
     assert run("card", f"local-dir:{tmp_path}")[0] == 0
     assert "trained on my photos: a normalizing flow" in (tmp_path / "README.md").read_text()
 
@@ -241,7 +240,7 @@ def test_a_card_names_images_of_ones_own(run, tmp_path) -> None:
 def test_evaluate_measures_and_card_shows_it(run, tmp_path) -> None:
     flow, folder = tiny("finc", size=(8, 8)), tmp_path / "square"
     save_folder(flow, folder, {"name": "tiny", "dataset": "digits"})
-    make_golden(flow, load_images("digits", tmp_path, "test")[:4]).save(folder)
+    save_golden(make_golden(flow, load_images("digits", tmp_path, "test")[:4]), folder)
     source = f"local-dir:{folder}"
     assert run("evaluate", source, "--data-dir", tmp_path, "--n-samples", 2)[0] == 0
     evaluation = json.loads((folder / "eval.json").read_text())
@@ -277,7 +276,7 @@ def test_a_conf_exported_without_data_gets_its_card(run, tmp_path, seed, missing
     golden = make_golden(flow)
     with pytest.raises(NonFiniteError):
         interpolation(flow, golden.images)
-    golden.save(folder)
+    save_golden(golden, folder)
     for figure in FIGURES:
         Image.new("L", (2, 2)).save(folder / figure)  # of what was here before
     code, out, _ = run("card", f"local-dir:{folder}")

@@ -11,10 +11,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import zoo
+from tests.folders import folder_of, read_golden
 from tests.test_flow import every_architecture, noise, tiny
 from zoo.exact.full_precision import _SETTINGS, full_precision
-from zoo.folder.golden import Golden
-from zoo.sources.names import folder_of
 
 PRODUCTS = {"aten::mm": 0, "aten::bmm": 0, "aten::addmm": 1, "aten::baddbmm": 1}
 
@@ -67,7 +66,7 @@ def test_a_flow_computes_as_if_there_were_no_tf32(architecture: str, tf32) -> No
 
 @pytest.mark.parametrize("name", zoo.list_models(pretrained=True))
 def test_published_flows_encode_in_float32_where_tf32_is_the_default(name: str, tf32) -> None:
-    flow, golden = zoo.load(name), Golden.load(folder_of(name))
+    flow, golden = zoo.load(name), read_golden(folder_of(name))
     images = golden.images[: golden.natural]
     with TF32():
         z = flow.encode(images)

@@ -4,7 +4,7 @@ from torch.testing import assert_close
 from tests.test_flow import noise, tiny
 from zoo.cards.gallery import DRAWS, NO_IMAGES, TEMPERATURE, gallery, resampling
 from zoo.errors import NonFiniteError
-from zoo.folder.golden import make_golden
+from zoo.folder import make_golden
 
 
 def test_the_pictures_are_the_same_for_the_same_weights() -> None:

@@ -12,11 +12,10 @@ import torch
 
 import hubconf
 import zoo
+from tests.folders import folder_of, usage
 from zoo.architectures import ARCHITECTURES
 from zoo.cards.facts import GITHUB
 from zoo.errors import ArgumentError, ConfigError, WeightsError
-from zoo.publish.push import usage
-from zoo.sources.names import folder_of
 
 REPOSITORY = Path(__file__).parents[1]
 ENTRYPOINTS = {
@@ -121,7 +120,7 @@ def test_the_same_code_may_be_imported_from_elsewhere(clone: Path) -> None:
     [
         lambda package: (package / "flow.py").write_text("# another commit"),
         lambda package: (package / "solvers" / "more.py").touch(),
-        lambda package: (package / "demo.py").unlink(),
+        lambda package: (package / "cli" / "demo.py").unlink(),
     ],
     ids=["other", "more", "less"],
 )

@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 import zoo.latents
+from tests.folders import save_folder
 from tests.test_flow import noise, tiny
 from zoo import Flow
 from zoo.errors import LatentError
 from zoo.files import write_json
-from zoo.folder.weights import save_folder
 from zoo.latents.shards import INDEX, EncodedSet, ShardFolder, file_name
 
 IMAGES = noise(25)

@@ -16,15 +16,14 @@ import torch
 import yaml
 
 import zoo
+from tests.folders import export, save_folder
 from tests.training.official import noise, picture, write_cifar10, write_idx
 from zoo.architectures import ARCHITECTURES, build
 from zoo.data import load_images
-from zoo.folder.weights import save_folder
-from zoo.sources.names import MODELS
+from zoo.sources import MODELS
 from zoo.tabular.tabular_cli import train_tabular
 from zoo.tabular.task import TabularModule
 from zoo.training import lightning_cli as cli
-from zoo.training.export_folder import export
 from zoo.training.module import DensityModule, FlowModule
 
 ROOT = Path(__file__).parents[1]

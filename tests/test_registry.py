@@ -9,13 +9,13 @@ import torch
 from safetensors.torch import save_file
 
 import zoo
+from tests.folders import folder_of, read_config, read_golden
 from tests.test_flow import tiny
-from zoo.cards import FIGURES
 from zoo.errors import ArgumentError, ImageError, UnknownModelError, WeightsError
 from zoo.exact.patterns import hard_images
-from zoo.folder.golden import Golden, make_golden
-from zoo.folder.weights import content_hash, read_config
-from zoo.sources.names import MODELS, Model, _unique, folder_of
+from zoo.folder import content_hash, make_golden
+from zoo.folder.model_folder import FIGURES
+from zoo.sources import MODELS
 
 PRETRAINED = zoo.list_models(pretrained=True)
 
@@ -36,12 +36,6 @@ def test_models_are_listed_by_pattern() -> None:
     assert zoo.list_models() == sorted(MODELS)
     assert zoo.list_models("finc_*") == ["finc_cifar10", "finc_fashion_mnist", "finc_mnist"]
     assert set(PRETRAINED) < set(zoo.list_models())
-
-
-def test_a_duplicate_name_is_an_error() -> None:
-    model = Model("finc_mnist", "finc", "compact_mnist", "mnist")
-    with pytest.raises(ValueError, match="two models are named 'finc_mnist'"):
-        _unique((model, model))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +113,7 @@ def test_published_evaluations_keep_the_contract(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRETRAINED)
 def test_golden_tensors_reproduce(name: str) -> None:
-    Golden.load(folder_of(name)).check(zoo.load(name))
+    read_golden(folder_of(name)).check(zoo.load(name))
 
 
 def test_golden_tensors_recognise_another_flow(tmp_path) -> None:
@@ -134,10 +128,10 @@ def test_golden_tensors_recognise_another_flow(tmp_path) -> None:
     with pytest.raises(ImageError, match=r"\(B, 3, H, W\)"):
         golden.check(tiny(channels=3))
     with pytest.raises(WeightsError, match="missing or damaged"):
-        Golden.load(tmp_path)
+        read_golden(tmp_path)
     save_file({"images": golden.images}, tmp_path / "golden.safetensors")
     with pytest.raises(WeightsError, match="missing or damaged"):
-        Golden.load(tmp_path)
+        read_golden(tmp_path)
 
 
 @pytest.mark.parametrize("name", PRETRAINED)
@@ -150,7 +144,7 @@ def test_published_flows_encode_anything_exactly_at_any_size(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRETRAINED)
 def test_latents_decode_in_another_process_and_batch_size(name: str, tmp_path) -> None:
-    images = Golden.load(folder_of(name)).images
+    images = read_golden(folder_of(name)).images
     z = zoo.load(name).encode(images)
     torch.save(z, tmp_path / "z.pt")
     script = (

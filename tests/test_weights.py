@@ -8,13 +8,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.folders import save_folder
 from tests.test_flow import noise, tiny
 from zoo import Flow, load
 from zoo.architectures import ARCHITECTURES, build
 from zoo.config import FlowConfig
 from zoo.errors import ConfigError, WeightsError
 from zoo.files import write_atomically
-from zoo.folder.weights import content_hash, save_folder
+from zoo.folder import content_hash
 
 
 @pytest.fixture

@@ -6,15 +6,17 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from numbers import Integral
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from zoo.bijections import Bijection, Center, Chain, Dequantize, Logit
 from zoo.bijections.cache import WeightCache, in_transform
-from zoo.errors import ArgumentError, ImageError, LatentError, NonFiniteError
+from zoo.config import FlowConfig
+from zoo.errors import ArgumentError, ImageError, LatentError, NonFiniteError, require
 from zoo.exact import round_trip
 from zoo.exact.amplification import amplification
 from zoo.exact.certificate import (
@@ -30,9 +32,6 @@ from zoo.exact.certificate import (
 from zoo.exact.full_precision import full_precision
 from zoo.exact.patterns import hard_images, mosaics
 from zoo.images import check_continuous, check_images
-
-if TYPE_CHECKING:
-    from zoo.config import FlowConfig
 
 Size = tuple[int, int]
 
@@ -64,7 +63,7 @@ class Flow(nn.Module):
     about: Mapping[str, Any] = MappingProxyType({})
     blocks: Sequence[Chain]
 
-    def __init__(self, config: "FlowConfig", levels: Sequence[Chain]) -> None:
+    def __init__(self, config: FlowConfig, levels: Sequence[Chain]) -> None:
         super().__init__()
         self.config = config
         self.dequantize = Dequantize()
@@ -355,9 +354,31 @@ class Flow(nn.Module):
             HubError: If the Hub refuses, or cannot be reached.
             NotInvertibleError: If its round trip is not exact; nothing is uploaded then.
         """
-        from zoo.errors import require
-
         return require("zoo.publish", "train").push_flow(self, repo_id, dataset, license, **options)
+
+    def save(self, folder: str | Path, *, dataset: str, **options: Any) -> Path:
+        """Write a whole model's folder, which `zoo.load("local-dir:...")` and the commands take.
+
+        It holds config.json, the weights, golden tensors and the card. What config.json said when
+        the weights were loaded is kept while they are the same; of changed ones it names these as
+        their parent.
+
+        Args:
+            folder: A new one, or a model's, which is replaced; notes in it are kept.
+            dataset: What it was trained on: the name of a data set, or a title.
+            **options: name (default: that of the folder), license, recipe (its text), and natural
+                (images to show that may be passed on), as for `zoo.cards.save_flow`.
+
+        Returns:
+            The folder.
+
+        Raises:
+            ArgumentError: If the place is taken by anything else, or an option is wrong.
+            NotInvertibleError: If an image has latents that are NaN or infinite.
+        """
+        save_flow = require("zoo.cards", "train").save_flow
+        path: Path = save_flow(self, folder, dataset=dataset, **options).path
+        return path
 
     @torch.no_grad()
     def certify(self, images: Tensor | None = None) -> Certificate:

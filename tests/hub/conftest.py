@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.folders import save_folder
 from tests.hub.client import Client, Outcome
 from tests.hub.server import Hub
 from tests.test_flow import tiny
-from zoo.folder.weights import save_folder
 
 # What the client keeps beside the files of models.
 NOTES = {"refs", ".no_exist", ".locks", "CACHEDIR.TAG", ".huggingface-shared-blobs"}

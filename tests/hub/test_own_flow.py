@@ -2,10 +2,10 @@
 
 import yaml
 
+from tests.folders import read_config, save_folder
 from tests.test_flow import tiny
 from tests.training.runs import OVERRIDES, recipe
-from zoo.cards import FIGURES
-from zoo.folder.weights import read_config, save_folder
+from zoo.folder.model_folder import FIGURES
 
 # One after another in one process, which imports Lightning once.
 COMMANDS = """

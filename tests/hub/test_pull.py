@@ -9,10 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.folders import save_folder
 from tests.hub.conftest import PATHS, Machine
 from tests.test_flow import tiny
 from tests.test_weights import FIRST, HUGE, edit_config, flip_byte, tamper, truncate
-from zoo.folder.weights import content_hash, save_folder
+from zoo.folder import content_hash
 from zoo.latents import LatentFile
 
 SHA256 = content_hash(tiny().state_dict())

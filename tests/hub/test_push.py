@@ -12,15 +12,14 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 import zoo
+from tests.folders import save_folder, save_golden, write_card
 from tests.hub.client import REPOSITORY, Outcome
 from tests.hub.conftest import PATHS, Machine
 from tests.hub.server import Hub, fail, nothing
 from tests.test_flow import explode, tiny
 from tests.test_weights import edit_config, flip_byte, tamper
-from zoo.cards import write_card
 from zoo.cards.facts import GITHUB
-from zoo.folder.golden import make_golden
-from zoo.folder.weights import content_hash, save_folder
+from zoo.folder import content_hash, make_golden
 
 SHA256 = content_hash(tiny().state_dict())
 ALICE = {name: {"HF_TOKEN": "hf_alice", **path} for name, path in PATHS.items()}
@@ -31,7 +30,7 @@ every_path = pytest.mark.parametrize("environment", ALICE.values(), ids=ALICE)
 @pytest.fixture
 def folder(folder: Path) -> Path:
     """A tiny flow's folder with golden tensors and a card."""
-    make_golden(tiny()).save(folder)
+    save_golden(make_golden(tiny()), folder)
     write_card(folder)
     return folder
 
@@ -235,7 +234,10 @@ def test_the_whole_zoo_and_its_index(machine, hub) -> None:
         (lambda f: flip_byte(f / "model.safetensors"), "announced"),
         (lambda f: tamper(f, lambda t: t.popitem()), "lacks 1 tensors"),
         (lambda f: (f / "golden.safetensors").unlink(), "golden.safetensors is missing"),
-        (lambda f: make_golden(tiny(seed=1)).save(f), "does not reproduce golden.safetensors"),
+        (
+            lambda f: save_golden(make_golden(tiny(seed=1)), f),
+            "does not reproduce golden.safetensors",
+        ),
         (lambda f: (f / "eval.json").write_text("{}"), "eval.json is of other weights"),
         (lambda f: (f / "README.md").unlink(), "README.md is not the card of these files"),
         (lambda f: edit_config(f, dataset="mnist"), "README.md is not the card of these files"),
@@ -262,7 +264,7 @@ def test_only_what_is_right_is_published(run, folder, damage, message) -> None:
 
 def test_weights_that_do_not_invert_are_not_published(machine, hub, tmp_path) -> None:
     save_folder(explode(tiny(gain_max=None), 50.0), tmp_path, {"name": "tiny", "dataset": "digits"})
-    make_golden(explode(tiny(gain_max=None), 50.0)).save(tmp_path)
+    save_golden(make_golden(explode(tiny(gain_max=None), 50.0)), tmp_path)
     write_card(tmp_path)
     outcome = push(machine, tmp_path)
     assert outcome.message == "2"
@@ -304,7 +306,7 @@ def test_a_tag_is_never_moved(machine, hub, folder) -> None:
     push(machine, folder, "--tag", "v1")
     before, stored = head(hub), set(hub.objects)
     save_folder(tiny(seed=1), folder, {"name": "tiny", "dataset": "digits"})
-    make_golden(tiny(seed=1)).save(folder)
+    save_golden(make_golden(tiny(seed=1)), folder)
     write_card(folder)
     outcome = push(machine, folder, "--tag", "v1")
     assert outcome.message == "2"

@@ -12,10 +12,10 @@ import pytest
 
 import hubconf
 import zoo
+from tests.folders import folder_of, read_config
 from tests.test_flow import tiny
 from zoo.architectures import ARCHITECTURES
-from zoo.folder.weights import content_hash, read_config
-from zoo.sources.names import folder_of
+from zoo.folder import content_hash
 
 REPOSITORY = Path(__file__).parents[2]
 

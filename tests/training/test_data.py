@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.training.official import noise, write_cifar10, write_idx
-from zoo.data import DATASETS, load_images, official
+from zoo.data import list_datasets, load_images
 from zoo.data.official import SOURCES
 from zoo.errors import ArgumentError, DataError
 from zoo.training.image_data import ImageData
@@ -31,7 +31,7 @@ def no_network(monkeypatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError("no route to host")
 
-    monkeypatch.setattr(official, "download_and_extract_archive", refuse)
+    monkeypatch.setattr("torchvision.datasets.utils.download_and_extract_archive", refuse)
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -68,7 +68,7 @@ def test_missing_files_are_downloaded_from_the_first_mirror_that_answers(
         Path(folder).mkdir(parents=True, exist_ok=True)
         (Path(folder) / name).write_bytes((tmp_path / "source/MNIST/raw" / name).read_bytes())
 
-    monkeypatch.setattr(official, "download_and_extract_archive", download)
+    monkeypatch.setattr("torchvision.datasets.utils.download_and_extract_archive", download)
     assert load_images("mnist", tmp_path, "test").shape == (2, 1, 28, 28)
     assert len(asked) == 4
 
@@ -80,7 +80,7 @@ def test_unknown_names_are_suggested_for() -> None:
 
 def test_the_options_name_every_data_set() -> None:
     assert ImageData.__doc__ is not None
-    assert all(name in ImageData.__doc__ for name in DATASETS)
+    assert all(name in ImageData.__doc__ for name in list_datasets())
 
 
 def test_validation_is_split_from_train_once_and_for_all() -> None:

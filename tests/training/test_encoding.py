@@ -15,12 +15,12 @@ import pytest
 import torch
 
 import zoo.latents
+from tests.folders import save_folder
 from tests.test_flow import explode, tiny
 from zoo.data import load_images
 from zoo.errors import NotInvertibleError
 from zoo.exact import round_trip
 from zoo.flow import Flow
-from zoo.folder.weights import save_folder
 from zoo.latents.encoding import encode_dataset
 from zoo.latents.shards import INDEX, ShardFolder, file_name
 

@@ -10,6 +10,7 @@ import torch
 from PIL import Image, ImageOps
 from torchvision.datasets import CelebA
 
+from tests.folders import save_folder
 from tests.test_flow import tiny
 from tests.training.official import (
     noise,
@@ -21,7 +22,6 @@ from tests.training.official import (
 from zoo.data import load_images
 from zoo.data.picture_folder import _is_test
 from zoo.errors import ArgumentError, DataError
-from zoo.folder.weights import save_folder
 from zoo.training.image_data import ImageData
 
 

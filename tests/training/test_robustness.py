@@ -13,13 +13,13 @@ import torch
 import yaml
 
 import zoo
+from tests.folders import export
 from tests.training.runs import OVERRIDES, recipe, run
 from tests.training.test_resume import assert_equal_bits, states
 from zoo.bijections import Squeeze
 from zoo.errors import ConfigError, NonFiniteError, WeightsError
 from zoo.files import remove_abandoned
 from zoo.training.checkpoints import read_checkpoint
-from zoo.training.export_folder import export
 from zoo.training.module import FlowModule
 
 EVERY_STEP = {"every_n_train_steps": 1, "monitor": None}

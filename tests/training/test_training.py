@@ -11,20 +11,25 @@ import yaml
 from PIL import Image
 from torch.testing import assert_close
 
+from tests.folders import (
+    export,
+    read_config,
+    read_golden,
+    render_card,
+    save_folder,
+    validate,
+    write_card,
+)
 from tests.training.runs import OVERRIDES
 from tests.training.runs import run as tiny_run
 from zoo import load
 from zoo.architectures.registry import ARCHITECTURES
-from zoo.cards import write_card
-from zoo.cards.card import render_card
 from zoo.data import load_images
 from zoo.errors import ArgumentError, ConfigError, ImageError, WeightsError
-from zoo.folder.golden import Golden
-from zoo.folder.weights import content_hash, read_config, save_folder
-from zoo.publish.push import validate
+from zoo.folder import content_hash
 from zoo.training.callbacks import EMA
 from zoo.training.checkpoints import read_checkpoint
-from zoo.training.export_folder import export, load_checkpoint
+from zoo.training.export_folder import load_checkpoint
 from zoo.training.image_data import ImageData
 from zoo.training.module import FlowModule
 
@@ -64,7 +69,7 @@ def test_an_exported_checkpoint_loads_and_encodes_exactly(trained: Path, tmp_pat
     checkpoint = trained / "checkpoints" / "last.ckpt"
     folder = export(checkpoint, tmp_path, data_dir=trained)
     assert folder == tmp_path / "finc_digits"
-    assert Golden.load(folder).natural == 16
+    assert read_golden(folder).natural == 16
     stale = [folder / name for name in ("eval.json", "README.md", "samples.png")]
     for path in stale:
         path.write_text("{}")
@@ -95,7 +100,7 @@ def test_pictures_stand_for_images_that_may_not_be_shown(trained: Path, tmp_path
         pictures=folder,
         pictures_licence="A. Nybody; CC0",
     )
-    golden = Golden.load(made)
+    golden = read_golden(made)
     assert golden.natural == 3
     assert (golden.images[:3].flatten(1).float().std(1) == 0).all()
     assert "pictures (A. Nybody; CC0)" in render_card(made)

@@ -15,22 +15,21 @@ from torch import Tensor
 from torch.testing import assert_close
 
 import zoo.latents
+from tests.folders import export, read_config, read_golden, save_folder, write_card
 from tests.training.official import picture
 from tests.training.runs import OVERRIDES, recipe, run
 from zoo import Flow
 from zoo.architectures import build, find_architecture
 from zoo.bijections import ActNorm, Squeeze
-from zoo.cards import write_card
 from zoo.data import load_images
 from zoo.errors import ConfigError, ImageError
-from zoo.folder.golden import Golden
-from zoo.folder.record import EVALUATION
-from zoo.folder.weights import content_hash, read_config, save_folder
+from zoo.folder import content_hash
+from zoo.folder.model_folder import EVALUATION
 from zoo.images import gather_levels, spread_levels
 from zoo.pictures import to_picture
 from zoo.training import lightning_cli as cli
 from zoo.training.checkpoints import read_checkpoint
-from zoo.training.export_folder import export, load_checkpoint
+from zoo.training.export_folder import load_checkpoint
 from zoo.training.finetune import (
     FineTune,
     frozen_levels,
@@ -327,7 +326,7 @@ def test_images_of_grey_levels_are_encoded_as_they_were_trained_on(
 
 def test_golden_images_are_those_that_the_flow_takes(tmp_path: Path) -> None:
     last = run(tmp_path / "run", trainer={"max_steps": 1}, finetune={"grey_levels": 250})
-    golden = Golden.load(export(last, tmp_path, data_dir=tmp_path))
+    golden = read_golden(export(last, tmp_path, data_dir=tmp_path))
     images = load_images("digits", "", "test")[:16]
     assert torch.equal(golden.images[:16], spread_levels(images, 250))
     assert not torch.equal(golden.images[:16], images)

@@ -6,6 +6,7 @@ from functools import partial
 
 from zoo.architectures.multiscale import multiscale
 from zoo.architectures.presets import STABLE, compact, standard
+from zoo.architectures.registry import Paper, register_architecture
 from zoo.bijections import ActNorm, AffineCoupling, Bijection, PaddedConv2d, QuadCoupling, Split
 from zoo.config import PaddedConvConfig
 from zoo.errors import ConfigError
@@ -34,11 +35,32 @@ class CIncQuadConfig(CIncConfig):
             raise ConfigError(f"shared_net must be true or false; got {self.shared_net!r}.")
 
 
+PUBLISHED = {"hidden_channels": 512, "net_actnorm": True, "preprocessing": "center"}
+
+PRESETS = standard(CIncConfig, PUBLISHED, STABLE)
+# The compact sizes have one net for three: as wide as makes as many parameters as Glow has.
+QUAD_PRESETS = {
+    **standard(CIncQuadConfig, PUBLISHED),
+    **compact(partial(CIncQuadConfig, shared_net=True), widths=(64, 112), stable=STABLE),
+}
+PAPER = Paper(
+    "CInC Flow (Nagar, Dufraisse & Varma, 2021)",
+    "https://arxiv.org/abs/2107.01358",
+    """@article{cinc,
+  title={CInC Flow: Characterizable Invertible 3x3 Convolution},
+  author={Nagar, Sandeep and Dufraisse, Marius and Varma, Girish},
+  journal={arXiv:2107.01358}, year={2021}
+}""",
+)
+
+
+@register_architecture("cinc", presets=PRESETS, paper=PAPER)
 def cinc(config: CIncConfig) -> Flow:
     """Build CInC Flow with affine coupling (Nagar et al., 2021, figure 3)."""
     return _cinc(config, AffineCoupling)
 
 
+@register_architecture("cinc_quad", presets=QUAD_PRESETS, paper=PAPER)
 def cinc_quad(config: CIncQuadConfig) -> Flow:
     """Build CInC Flow with Quad-coupling (Nagar et al., 2021, section 3.3)."""
     return _cinc(config, partial(QuadCoupling, shared=config.shared_net))
@@ -51,13 +73,3 @@ def _cinc(config: CIncConfig, coupling: Callable[..., Bijection]) -> Flow:
         return ActNorm(channels), convolution, last
 
     return multiscale(config, step, partial(Split, bounds=config.bounds))
-
-
-PAPER = {"hidden_channels": 512, "net_actnorm": True, "preprocessing": "center"}
-
-PRESETS = standard(CIncConfig, PAPER, STABLE)
-# The compact sizes have one net for three: as wide as makes as many parameters as Glow has.
-QUAD_PRESETS = {
-    **standard(CIncQuadConfig, PAPER),
-    **compact(partial(CIncQuadConfig, shared_net=True), widths=(64, 112), stable=STABLE),
-}

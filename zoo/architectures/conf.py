@@ -5,6 +5,7 @@ from functools import partial
 
 from zoo.architectures.multiscale import multiscale
 from zoo.architectures.presets import compact
+from zoo.architectures.registry import Paper, register_architecture
 from zoo.bijections import ActNorm, Conv1x1, ConvolutionalCoupling, Split
 from zoo.bijections.conv_coupling import Factors
 from zoo.config import FlowConfig
@@ -26,6 +27,22 @@ class ConfConfig(FlowConfig, Factors):
         return super().step_magnitude(width) + inputs * kernel.coefficients * width
 
 
+# The paper's sizes are not known. The kernels' heads take parameters; these widths match the
+# compact Glow and FInC.
+PRESETS = compact(ConfConfig, widths=(60, 117))
+PAPER = Paper(
+    "CONF, invertible convolutional flow (Karami et al., 2019)",
+    "https://papers.nips.cc/paper/2019/hash/b1f62fa99de9f27a048344d55c5ef7a6-Abstract.html",
+    """@inproceedings{conf,
+  title={Invertible Convolutional Flow},
+  author={Karami, Mahdi and Schuurmans, Dale and Sohl-Dickstein, Jascha and Dinh, Laurent and
+          Duckworth, Daniel},
+  booktitle={NeurIPS}, year={2019}
+}""",
+)
+
+
+@register_architecture("conf", presets=PRESETS, paper=PAPER)
 def conf(config: ConfConfig) -> Flow:
     """Build CONF (Karami et al., 2019); the order within a step and the levels are inferred."""
 
@@ -36,8 +53,3 @@ def conf(config: ConfConfig) -> Flow:
         return ActNorm(channels), Conv1x1(channels), coupling
 
     return multiscale(config, step, partial(Split, bounds=config.bounds))
-
-
-# The paper's sizes are not known. The kernels' heads take parameters; these widths match the
-# compact Glow and FInC.
-PRESETS = compact(ConfConfig, widths=(60, 117))

@@ -5,6 +5,7 @@ from functools import partial
 
 from zoo.architectures.multiscale import multiscale
 from zoo.architectures.presets import standard
+from zoo.architectures.registry import Paper, register_architecture
 from zoo.bijections import ActNorm, AffineCoupling, Conv1x1, Split
 from zoo.config import FlowConfig
 from zoo.flow import Flow
@@ -15,6 +16,20 @@ class GlowConfig(FlowConfig):
     """Glow's configuration has nothing beyond the common one."""
 
 
+PUBLISHED = {"hidden_channels": 512, "net_actnorm": True, "preprocessing": "center"}
+PRESETS = standard(GlowConfig, PUBLISHED)
+PAPER = Paper(
+    "Glow (Kingma & Dhariwal, 2018)",
+    "https://arxiv.org/abs/1807.03039",
+    """@inproceedings{glow,
+  title={Glow: Generative Flow with Invertible 1x1 Convolutions},
+  author={Kingma, Diederik P. and Dhariwal, Prafulla},
+  booktitle={NeurIPS}, year={2018}
+}""",
+)
+
+
+@register_architecture("glow", presets=PRESETS, paper=PAPER)
 def glow(config: GlowConfig) -> Flow:
     """Build Glow (Kingma & Dhariwal, 2018, figure 2)."""
 
@@ -23,8 +38,3 @@ def glow(config: GlowConfig) -> Flow:
         return ActNorm(channels), Conv1x1(channels), coupling
 
     return multiscale(config, step, partial(Split, bounds=config.bounds))
-
-
-PAPER = {"hidden_channels": 512, "net_actnorm": True, "preprocessing": "center"}
-
-PRESETS = standard(GlowConfig, PAPER)

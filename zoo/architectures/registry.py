@@ -1,16 +1,37 @@
-"""The architectures that exist, and their configurations as JSON."""
+"""The architectures that exist: registered by name, each with its configurations."""
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from zoo.architectures import cinc, conf, emerging, finc, glow
+from zoo.architectures.plugins import load_installed
 from zoo.config import FlowConfig
-from zoo.errors import ConfigError, suggest
+from zoo.errors import ArgumentError, ConfigError, suggest
 from zoo.flow import Flow
 
-SCHEMA_VERSION = 1
+Build = TypeVar("Build", bound=Callable[..., Flow])
+NAME = re.compile("[a-z][a-z0-9_]*")
+HOW = (
+    "An architecture of your own is registered by zoo.register_architecture, in a file or module "
+    "that --plugin names."
+)
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper that introduced an architecture.
+
+    Attributes:
+        title: Short name, authors and year.
+        url: Where to read it.
+        bibtex: Its entry.
+    """
+
+    title: str
+    url: str
+    bibtex: str
 
 
 @dataclass(frozen=True)
@@ -19,15 +40,26 @@ class Architecture:
 
     Attributes:
         name: Its name.
-        config_class: What describes one of its flows.
         build: Makes a flow with random weights from a configuration.
         presets: Configurations by name: `paper_*` as published, `compact_*` to train on a laptop.
+        paper: Where it comes from, for cards; None if it has no paper.
     """
 
     name: str
-    config_class: type[FlowConfig]
     build: Callable[[Any], Flow]
     presets: Mapping[str, FlowConfig]
+    paper: Paper | None = None
+
+    @property
+    def config_class(self) -> type[FlowConfig]:
+        """The class of its configurations."""
+        return type(next(iter(self.presets.values())))
+
+    @property
+    def about(self) -> str:
+        """The first line of the builder's docstring, without its verb."""
+        line = (self.build.__doc__ or self.name).splitlines()[0]
+        return line.removeprefix("Build ").rstrip(".")
 
     def preset(self, name: str, **changes: Any) -> FlowConfig:
         """A named configuration, with some fields changed."""
@@ -42,57 +74,71 @@ class Architecture:
         return self.config_class.from_dict({**self.presets[name].to_dict(), **changes})
 
 
-ARCHITECTURES: dict[str, Architecture] = {
-    entry.name: entry
-    for entry in (
-        Architecture("glow", glow.GlowConfig, glow.glow, glow.PRESETS),
-        Architecture("emerging", emerging.EmergingConfig, emerging.emerging, emerging.PRESETS),
-        Architecture("cinc", cinc.CIncConfig, cinc.cinc, cinc.PRESETS),
-        Architecture("cinc_quad", cinc.CIncQuadConfig, cinc.cinc_quad, cinc.QUAD_PRESETS),
-        Architecture("finc", finc.FIncConfig, finc.finc, finc.PRESETS),
-        Architecture("conf", conf.ConfConfig, conf.conf, conf.PRESETS),
-    )
-}
+ARCHITECTURES: dict[str, Architecture] = {}
+
+
+def register_architecture(
+    name: str, *, presets: Mapping[str, FlowConfig], paper: Paper | None = None
+) -> Callable[[Build], Build]:
+    """Register the function below as the builder of an architecture.
+
+    Training, evaluation, export, cards, the Hub and loading then work as for those of the zoo.
+
+    Args:
+        name: Lower-case letters, digits and underscores.
+        presets: Named configurations, all of one subclass of `FlowConfig` of its own.
+        paper: What cards cite.
+
+    Raises:
+        ArgumentError: If the name or the class is taken, or the presets are of several classes.
+    """
+    if not NAME.fullmatch(name) or name in ARCHITECTURES:
+        raise ArgumentError(
+            f"{name!r} cannot name an architecture: it is taken, or not of a-z, 0-9 and _."
+        )
+    classes = {type(preset) for preset in presets.values()}
+    taken = {architecture.config_class for architecture in ARCHITECTURES.values()}
+    fit = len(classes) == 1 and all(issubclass(found, FlowConfig) for found in classes)
+    if not fit or classes & taken:
+        raise ArgumentError(
+            f"the presets of {name} must be of one class of its own, derived from zoo.FlowConfig."
+        )
+
+    def register(build: Build) -> Build:
+        ARCHITECTURES[name] = Architecture(name, build, dict(presets), paper)
+        return build
+
+    return register
+
+
+def list_architectures() -> list[str]:
+    """Names of the architectures: the zoo's, and those that plugins registered."""
+    load_installed()
+    return sorted(ARCHITECTURES)
+
+
+def list_presets(architecture: str) -> list[str]:
+    """Names of an architecture's configurations."""
+    return sorted(find_architecture(architecture).presets)
 
 
 def find_architecture(name: str) -> Architecture:
     """The architecture of this name, or a ConfigError that suggests others."""
     if name not in ARCHITECTURES:
-        raise ConfigError(f"no architecture {name!r}.{suggest(name, ARCHITECTURES)}")
+        load_installed()
+    if name not in ARCHITECTURES:
+        raise ConfigError(f"no architecture {name!r}.{suggest(name, ARCHITECTURES)} {HOW}")
     return ARCHITECTURES[name]
+
+
+def architecture_of(config: FlowConfig) -> Architecture:
+    """The architecture that a configuration is of."""
+    for architecture in ARCHITECTURES.values():
+        if architecture.config_class is type(config):
+            return architecture
+    raise ConfigError(f"{type(config).__name__} is the configuration of no architecture. {HOW}")
 
 
 def build(config: FlowConfig) -> Flow:
     """Make a flow with random weights from a configuration of any architecture."""
-    return _architecture_of(config).build(config)
-
-
-def config_to_json(config: FlowConfig) -> dict[str, Any]:
-    """What `config.json` holds of a configuration."""
-    name = _architecture_of(config).name
-    return {"schema_version": SCHEMA_VERSION, "architecture": name, "flow": config.to_dict()}
-
-
-def config_from_json(document: Mapping[str, Any]) -> FlowConfig:
-    """Inverse of `config_to_json`; other keys are left alone.
-
-    Raises:
-        ConfigError: For a newer schema, an unknown architecture, unknown or missing fields.
-    """
-    version = document.get("schema_version")
-    if not isinstance(version, int) or version > SCHEMA_VERSION:
-        raise ConfigError(
-            f"config schema_version is {version!r}, this flowzoo reads up to {SCHEMA_VERSION}. "
-            "Update the clone of flowzoo, and pip install it again."
-        )
-    if not isinstance(document.get("flow"), dict):
-        raise ConfigError("the config has no 'flow' section; it is not a flowzoo model's.")
-    architecture = find_architecture(str(document.get("architecture")))
-    return architecture.config_class.from_dict(document["flow"])
-
-
-def _architecture_of(config: FlowConfig) -> Architecture:
-    for architecture in ARCHITECTURES.values():
-        if architecture.config_class is type(config):
-            return architecture
-    raise ConfigError(f"{type(config).__name__} is the configuration of no architecture.")
+    return architecture_of(config).build(config)

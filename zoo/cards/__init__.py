@@ -1,6 +1,6 @@
 """Model cards: README.md of a model's folder, rendered from what was measured."""
 
-from zoo.cards.card import CARD, render, render_card, write_card
-from zoo.cards.figure_files import FIGURES
+from zoo.cards.card import render, render_card, write_card
+from zoo.cards.save import save_flow
 
-__all__ = ["CARD", "FIGURES", "render", "render_card", "write_card"]
+__all__ = ["render", "render_card", "save_flow", "write_card"]

@@ -1,7 +1,5 @@
 """The card of a model's folder."""
 
-from pathlib import Path
-
 from zoo.cards.description import architecture, latents, summary, usage
 from zoo.cards.front_matter import front_matter
 from zoo.cards.markdown import join
@@ -9,11 +7,9 @@ from zoo.cards.origin import citation, files, licence, notes, provenance, traini
 from zoo.cards.results import results
 from zoo.cards.subject import Subject
 from zoo.errors import ConfigError
-from zoo.files import write_atomically
-from zoo.folder.record import EVALUATION
-from zoo.folder.weights import CONFIG
+from zoo.folder import ModelFolder
+from zoo.folder.model_folder import CARD, CONFIG, EVALUATION
 
-CARD = "README.md"
 SECTIONS = (
     front_matter,
     summary,
@@ -30,12 +26,12 @@ SECTIONS = (
 )
 
 
-def write_card(folder: Path) -> None:
+def write_card(folder: ModelFolder) -> None:
     """Render the card of a model's folder into its README.md."""
-    write_atomically(folder / CARD, render_card(folder).encode())
+    folder.write_text(CARD, render_card(folder))
 
 
-def render_card(folder: Path) -> str:
+def render_card(folder: ModelFolder) -> str:
     """The card of a model's folder, as `render`."""
     return render(Subject.read(folder))
 
@@ -50,7 +46,7 @@ def render(subject: Subject) -> str:
         sections = [section(subject) for section in SECTIONS]
     except (KeyError, TypeError) as error:
         raise ConfigError(
-            f"{CONFIG} or {EVALUATION} in {subject.folder} lacks what a card shows ({error!r}). "
-            "Get the file again, or measure again: flowzoo evaluate."
+            f"{CONFIG} or {EVALUATION} in {subject.folder.path} lacks what a card shows "
+            f"({error!r}). Get the file again, or measure again: flowzoo evaluate."
         ) from error
     return join(*sections) + "\n"

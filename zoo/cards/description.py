@@ -2,7 +2,7 @@
 
 import math
 
-from zoo.cards.facts import GITHUB, PAPERS
+from zoo.cards.facts import GITHUB
 from zoo.cards.figure_files import show
 from zoo.cards.gallery import TEMPERATURE
 from zoo.cards.levels import levels_of
@@ -12,14 +12,15 @@ from zoo.cards.subject import Subject
 
 def summary(subject: Subject) -> str:
     """What it is, its identity and its samples."""
-    paper, flow = PAPERS[subject.architecture], subject.flow
+    flow, paper = subject.flow, subject.architecture.paper
+    kind = f"[{paper.title}]({paper.url})" if paper else subject.architecture.about
     shape = (flow.config.channels, *flow.config.size)
     return join(
-        f"# {subject.name}",
-        f"[{paper.title}]({paper.url}), trained on {subject.data.title}: a "
+        f"# {subject.folder.name}",
+        f"{kind}, trained on {subject.data.title}: a "
         f"normalizing flow that turns an image of {times(shape)} into {math.prod(shape)} numbers, "
         "standard normal under the model, and these into the same image, bit for bit.",
-        f"Weights sha256 (over names, dtypes, shapes and bytes): `{subject.sha256}`",
+        f"Weights sha256 (over names, dtypes, shapes and bytes): `{subject.folder.sha256}`",
         show(subject, "samples.png", f"Samples at temperature {TEMPERATURE}."),
     )
 
@@ -30,7 +31,7 @@ def usage(subject: Subject) -> str:
     arguments = (
         f'"{source}", pretrained=True'
         if subject.published
-        else f'"{subject.architecture}", weights="{source}"'
+        else f'"{subject.folder.architecture}", weights="{source}"'
     )
     shape = (4, subject.flow.config.channels, *subject.flow.config.size)
     return join(
@@ -63,7 +64,7 @@ def usage(subject: Subject) -> str:
 
 def _grey_levels(subject: Subject) -> str:
     """How to give it images, if those of its data set hold fewer than 256 grey levels."""
-    levels = subject.config.get("grey_levels")
+    levels = subject.about.get("grey_levels")
     if levels is None:
         return ""
     return (

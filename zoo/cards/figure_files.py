@@ -8,15 +8,6 @@ from PIL import Image, PngImagePlugin
 from zoo.cards.subject import Subject
 from zoo.files import write_atomically
 
-FIGURES = (
-    "samples.png",
-    "reconstructions.png",
-    "interpolation.png",
-    "resampling.png",
-    "architecture.png",
-    "histogram.png",
-)
-
 
 def write_figure(subject: Subject, name: str, picture: Image.Image) -> None:
     """Write a picture into the model's folder with the subject's stamp among its metadata."""
@@ -25,7 +16,7 @@ def write_figure(subject: Subject, name: str, picture: Image.Image) -> None:
         about.add_text(key, value)
     data = io.BytesIO()
     picture.save(data, "PNG", pnginfo=about, optimize=True)
-    write_atomically(subject.folder / name, data.getvalue())
+    write_atomically(subject.folder.path / name, data.getvalue())
 
 
 def read_stamp(path: Path) -> dict[str, str]:
@@ -39,5 +30,5 @@ def read_stamp(path: Path) -> dict[str, str]:
 
 def show(subject: Subject, name: str, caption: str) -> str:
     """A figure in Markdown with its caption; nothing if it is not of the subject as it is now."""
-    current = read_stamp(subject.folder / name) == subject.stamp
+    current = read_stamp(subject.folder.path / name) == subject.stamp
     return f"![{caption}]({name})\n\n*{caption}*" if current else ""

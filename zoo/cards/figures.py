@@ -1,24 +1,25 @@
 """The figures of a card, drawn from a model's weights and evaluation; needs matplotlib."""
 
 import io
-from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from zoo.cards.facts import dataset_of
-from zoo.cards.figure_files import FIGURES, write_figure
+from zoo.cards.figure_files import write_figure
 from zoo.cards.gallery import gallery
 from zoo.cards.levels import Level, levels_of
 from zoo.cards.markdown import times
 from zoo.cards.subject import Subject
+from zoo.data import facts_of
 from zoo.flow import Flow
+from zoo.folder import ModelFolder
+from zoo.folder.model_folder import FIGURES
 from zoo.pictures import grid, to_picture
 
 
-def draw_figures(folder: Path) -> dict[str, str]:
+def draw_figures(folder: ModelFolder) -> dict[str, str]:
     """Write every figure that can be drawn into a model's folder, the same for the same weights.
 
     Those that were there before are removed.
@@ -33,7 +34,7 @@ def draw_figures(folder: Path) -> dict[str, str]:
     subject = Subject.read(folder)
     grids, missing = gallery(subject.flow, subject.golden)
     for name in FIGURES:
-        (folder / name).unlink(missing_ok=True)
+        (folder.path / name).unlink(missing_ok=True)
     for name, (images, columns) in grids.items():
         write_figure(subject, name, to_picture(grid(images, columns)))
     write_figure(subject, "architecture.png", _picture(architecture(subject.flow)))
@@ -84,7 +85,7 @@ def likelihood(histogram: dict[str, Any]) -> Figure:
     axis = figure.subplots()
     for name, measured in histogram["sets"].items():
         shares = [count / measured["images"] for count in measured["counts"]]
-        title = dataset_of(name).title
+        title = facts_of(name).title
         axis.stairs(shares, histogram["edges"], fill=True, alpha=0.6, label=title)
     axis.set(xlabel="bits/dim (fewer is likelier)", ylabel="share of images", yscale="log")
     axis.spines[["top", "right"]].set_visible(False)

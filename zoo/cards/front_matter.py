@@ -20,9 +20,9 @@ def front_matter(subject: Subject) -> str:
         license=licence_of(subject),
         library_name="flowzoo",
         pipeline_tag=TASK,
-        tags=["normalizing-flow", "invertible-convolution", "pytorch", subject.architecture],
+        tags=["normalizing-flow", "invertible-convolution", "pytorch", subject.folder.architecture],
         datasets=[hub] if hub else None,
-        model_name=subject.name,
+        model_name=subject.folder.name,
         eval_results=_results(subject) or None,
     )
     return f"---\n{data.to_yaml()}\n---"
@@ -36,7 +36,7 @@ def _results(subject: Subject) -> list[EvalResult]:
     return [
         EvalResult(
             task_type=TASK,
-            dataset_type=dataset.hub or subject.dataset,
+            dataset_type=dataset.hub or subject.folder.dataset,
             dataset_name=dataset.title,
             dataset_split=subject.evaluation["split"],
             metric_type=metric,

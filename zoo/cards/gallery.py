@@ -8,15 +8,15 @@ from torch import Tensor
 
 from zoo.errors import NonFiniteError
 from zoo.flow import Flow
-from zoo.folder.golden import GOLDEN, Golden
+from zoo.folder.golden import Golden
 
 TEMPERATURE = 0.8
 STEPS = 10
 DRAWS = 9
 OF_IMAGES = ("interpolation.png", "resampling.png")
 NO_IMAGES = (
-    f"{GOLDEN} holds fewer than two natural images; flowzoo export --data-dir puts those of the "
-    "data set there, where their licence lets them be passed on, and --pictures others"
+    "golden.safetensors holds fewer than two natural images; flowzoo export --data-dir puts those "
+    "of the data set there, where their licence lets them be passed on, and --pictures others"
 )
 
 

@@ -1,11 +1,8 @@
 """Licences of weights: the zoo's own, or the one that a user chooses."""
 
-from pathlib import Path
-
 from zoo.cards.subject import Subject
 from zoo.errors import ArgumentError, suggest
-from zoo.files import write_json
-from zoo.folder.weights import CONFIG
+from zoo.folder import ModelFolder
 
 # Of the repository, and so of the weights in it.
 OURS = "apache-2.0"
@@ -33,7 +30,7 @@ def licence_of(subject: Subject) -> str | None:
     """
     if subject.published:
         return OURS
-    chosen = subject.config.get("license")
+    chosen = subject.about.get("license")
     return None if chosen is None else check_licence(str(chosen))
 
 
@@ -45,7 +42,7 @@ def check_licence(licence: str) -> str:
     return licence
 
 
-def choose_licence(folder: Path, licence: str) -> None:
+def choose_licence(folder: ModelFolder, licence: str) -> None:
     """Keep the licence of a user's own model in its config.json.
 
     Raises:
@@ -54,5 +51,5 @@ def choose_licence(folder: Path, licence: str) -> None:
     check_licence(licence)
     subject = Subject.read(folder)
     if subject.published:
-        raise ArgumentError(f"{subject.name} is of the zoo and under {OURS}; choose for your own.")
-    write_json(folder / CONFIG, {**subject.config, "license": licence})
+        raise ArgumentError(f"{folder.name} is of the zoo and under {OURS}; choose for your own.")
+    folder.write_config({**folder.config, "license": licence})

@@ -1,17 +1,18 @@
 """Where a model comes from and whom to cite."""
 
-from zoo.cards.facts import PAPERS
 from zoo.cards.licences import licence_of
 from zoo.cards.markdown import details, fenced, join
-from zoo.cards.subject import RECIPE, Subject
+from zoo.cards.subject import Subject
+from zoo.folder.model_folder import NOTES, RECIPE
 
 
 def training(subject: Subject) -> str:
     """Its recipe and what that took, in the words of the recipe's header."""
-    if subject.recipe is None:
+    recipe = subject.folder.text(RECIPE)
+    if recipe is None:
         return ""
-    header, body = split_header(subject.recipe)
-    steps = subject.config.get("step")
+    header, body = split_header(recipe)
+    steps = subject.about.get("step")
     # The header tells of the run that made the zoo's weights, not of a user's with that recipe.
     cost = header if subject.published else ""
     return join(
@@ -32,7 +33,7 @@ def split_header(recipe: str) -> tuple[str, str]:
 
 def provenance(subject: Subject) -> str:
     """The model that it was fine-tuned from, if config.json names one."""
-    parent = subject.config.get("parent")
+    parent = subject.about.get("parent")
     if parent is None:
         return ""
     return join(
@@ -43,12 +44,13 @@ def provenance(subject: Subject) -> str:
 
 def notes(subject: Subject) -> str:
     """What its authors have to say of it."""
-    return join("## Notes", subject.notes.strip()) if subject.notes else ""
+    text = subject.folder.text(NOTES)
+    return join("## Notes", text.strip()) if text else ""
 
 
 def files(subject: Subject) -> str:
     """What the folder holds, and whose the images in it are."""
-    dataset, pictures = subject.data, subject.config.get("pictures")
+    dataset, pictures = subject.data, subject.about.get("pictures")
     shown = f"test images of {dataset.title} ({dataset.licence})"
     natural = f", and {f'pictures ({pictures})' if pictures else shown}"
     return join(
@@ -68,5 +70,6 @@ def licence(subject: Subject) -> str:
 
 
 def citation(subject: Subject) -> str:
-    """BibTeX of the architecture's paper."""
-    return join("## Citation", fenced(PAPERS[subject.architecture].bibtex, "bibtex"))
+    """BibTeX of the architecture's paper, if it has one."""
+    paper = subject.architecture.paper
+    return join("## Citation", fenced(paper.bibtex, "bibtex")) if paper else ""

@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from zoo.cards.facts import PAPERS
+from zoo.architectures import ARCHITECTURES
 from zoo.cards.markdown import fenced, percent, table
 from zoo.files import write_atomically
-from zoo.folder.record import read_evaluation
-from zoo.sources.names import MODELS, folder_of, list_models
+from zoo.sources import MODELS, list_models
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -37,7 +36,7 @@ def models_table() -> str:
 
 
 def _model(name: str) -> tuple[str, ...]:
-    measured = read_evaluation(folder_of(name))
+    measured = MODELS[name].folder.evaluation
     assert measured is not None, f"{name} was published without an evaluation"
     return (
         f"[`{name}`](model_cards/{name})",
@@ -51,7 +50,8 @@ def _model(name: str) -> tuple[str, ...]:
 
 def papers() -> str:
     """BibTeX of every paper."""
-    return fenced("\n".join(dict.fromkeys(paper.bibtex for paper in PAPERS.values())), "bibtex")
+    found = (architecture.paper for architecture in ARCHITECTURES.values())
+    return fenced("\n".join(dict.fromkeys(paper.bibtex for paper in found if paper)), "bibtex")
 
 
 PARTS: dict[str, Callable[[], str]] = {"models": models_table, "papers": papers}

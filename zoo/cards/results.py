@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from zoo.cards.facts import dataset_of
 from zoo.cards.figure_files import show
 from zoo.cards.markdown import details, join, percent, table, times
 from zoo.cards.subject import Subject
+from zoo.data import facts_of
 
 
 def results(subject: Subject) -> str:
@@ -111,7 +111,7 @@ def _limits(subject: Subject, measured: dict[str, Any]) -> str:
     heads = ("images", "number", "bits/dim, mean", "lowest", "likelier than the median of test")
     rows = [
         (
-            *(dataset_of(name).title, str(found["images"]), f"{found['bits_per_dim']:.3f}"),
+            *(facts_of(name).title, str(found["images"]), f"{found['bits_per_dim']:.3f}"),
             *(f"{found['bits_per_dim_lowest']:.3f}", percent(found["likelier_share"], 2)),
         )
         for name, found in histogram["sets"].items()

@@ -23,10 +23,10 @@ from zoo.cli.common import (
 )
 from zoo.cli.outputs import check_outputs
 from zoo.errors import require
-from zoo.folder.weights import content_hash
+from zoo.folder import content_hash
 from zoo.latents import LatentFile
 from zoo.pictures import read_image, write_image
-from zoo.sources.names import load, pin
+from zoo.sources import load, parse
 
 
 def encode(
@@ -41,8 +41,8 @@ def encode(
 ) -> None:
     """Encode image files into exact latents."""
     check_outputs([output], images, overwrite=overwrite)
-    source = pin(model)  # decode may run elsewhere, and later
-    flow, fit = load(source), choose_fit(resize, pad, original_size)
+    source = parse(model).pin()  # decode may run elsewhere, and later
+    flow, fit = source.load(), choose_fit(resize, pad, original_size)
     read = [read_image(path, flow, fit) for path in track(images, "reading", console=console)]
     for path, (_, fitted) in zip(images, read, strict=True):
         console.print(f"{path}: {fitted.changes}", soft_wrap=True)
@@ -54,7 +54,7 @@ def encode(
         lambda chosen: flow.encode(torch.stack([pixels[i] for i in chosen])),
     )
     sha256 = content_hash(flow.state_dict())
-    LatentFile(source, sha256, [fitted for _, fitted in read], latents).save(output)
+    LatentFile(str(source), sha256, [fitted for _, fitted in read], latents).save(output)
     console.print(
         f"{len(read)} images encoded, each verified to come back exactly as changed above: "
         f"{output}",

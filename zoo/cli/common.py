@@ -1,7 +1,6 @@
 """What the commands share: options, the console, batches."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,10 +8,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from zoo.errors import ArgumentError
 from zoo.pictures import Fit
-from zoo.sources.hub import HUB
-from zoo.sources.names import folder_of
 
 console = Console(markup=False, highlight=False)
 
@@ -21,6 +17,7 @@ OWN_HELP = "A name of `flowzoo ls`, or local-dir:PATH."
 MODEL_HELP = "A name of `flowzoo ls`, hf-hub:OWNER/REPO@REVISION, or local-dir:PATH."
 
 ModelOption = Annotated[str, typer.Option("--model", "-m", help=MODEL_HELP)]
+OwnArgument = Annotated[str, typer.Argument(metavar="NAME", help=OWN_HELP)]
 ModelArgument = Annotated[str, typer.Argument(metavar="NAME", help=MODEL_HELP)]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace files that flowzoo did not write, too.")
@@ -38,16 +35,6 @@ def choose_fit(resize: bool, pad: bool, original_size: bool) -> Fit:
     if resize + pad + original_size > 1:
         raise typer.BadParameter("choose one of --resize, --pad and --original-size.")
     return "pad" if pad else "original" if original_size else "resize"
-
-
-def own_folder(name: str) -> Path:
-    """Folder of a model, to write into."""
-    if name.startswith(HUB):
-        raise ArgumentError(
-            f"the files of {name} are a cache. Fetch your own, hf download OWNER/REPO --local-dir "
-            "DIR, and name them local-dir:DIR; or write elsewhere, evaluate --out FILE."
-        )
-    return folder_of(name)
 
 
 def in_batches(

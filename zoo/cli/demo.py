@@ -9,17 +9,17 @@ from rich.table import Table
 
 from zoo.cards.gallery import gallery
 from zoo.cli.outputs import check_outputs
-from zoo.folder.golden import Golden
 from zoo.pictures import write_grid
-from zoo.sources.names import folder_of, load
+from zoo.sources import parse
 
 
 def demo(name: str, folder: Path, console: Console) -> int:
     """Show a pretrained model at work and write its pictures; return the number of failures."""
     start = time.perf_counter()
-    flow = load(name)
+    source = parse(name)
+    flow = source.load()
     loaded = time.perf_counter()
-    golden = Golden.load(folder_of(name))
+    golden = source.folder().golden
     flow.decode(flow.encode(golden.images))  # what depends on weights only is computed once
     warm = time.perf_counter()
     z = flow.encode(golden.images)

@@ -23,7 +23,7 @@ from zoo.cli.common import (
 from zoo.cli.outputs import check_outputs
 from zoo.errors import FlowzooError
 from zoo.pictures import read_image, write_grid
-from zoo.sources.names import load
+from zoo.sources import load
 
 
 def sample(

@@ -52,5 +52,5 @@ def export(
         pictures=pictures,
         pictures_licence=pictures_licence,
     )
-    measure = f"flowzoo evaluate local-dir:{folder} --data-dir DATA"
-    console.print(f"{folder}/ written. Measure it: {measure}", soft_wrap=True)
+    measure = f"flowzoo evaluate local-dir:{folder.path} --data-dir DATA"
+    console.print(f"{folder.path}/ written. Measure it: {measure}", soft_wrap=True)

@@ -6,18 +6,19 @@ from typing import Annotated, NoReturn
 import typer
 
 from zoo import __version__
+from zoo.architectures.plugins import load_plugin
 from zoo.cli.coding import decode, encode, encode_dataset
 from zoo.cli.drawing import demo, interpolate, sample
 from zoo.cli.fitting import export, train, train_tabular
 from zoo.cli.measuring import card, evaluate
-from zoo.cli.models import info, ls
+from zoo.cli.models import adopt, info, ls
 from zoo.cli.sharing import pull, push
 from zoo.errors import FlowzooError
 from zoo.training.memory import keep_memory
 
 COMMANDS = (
     *(ls, info, encode, encode_dataset, decode, sample, interpolate, evaluate, card),
-    *(export, pull, push, demo),
+    *(export, adopt, pull, push, demo),
 )
 # All options of these are LightningCLI's, --help too.
 OF_LIGHTNING = (train, train_tabular)
@@ -79,5 +80,11 @@ def options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(help="Python file or module that registers architectures or data sets."),
+    ] = None,
 ) -> None:
     """Image normalizing flows with invertible convolutions, and their exact latents."""
+    for source in plugin or ():
+        load_plugin(source)

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from zoo.cli.common import OWN_HELP, Batch, ModelArgument, console, own_folder
+from zoo.cli.common import OWN_HELP, Batch, ModelArgument, console
+from zoo.data import load_images
 from zoo.errors import DataError, require
 from zoo.files import write_json
-from zoo.folder.record import EVALUATION, read_named_config
-from zoo.folder.weights import content_hash
+from zoo.folder import content_hash
 from zoo.images import spread_levels
-from zoo.sources.names import folder_of, list_models, load
+from zoo.sources import list_models, parse
 
 
 def evaluate(
@@ -28,21 +28,20 @@ def evaluate(
     ] = 0,
 ) -> None:
     """Measure bits/dim, exactness and samples on the test split; write eval.json."""
-    folder = folder_of(name) if output else own_folder(name)
-    data = require("zoo.data", "train")
     from zoo.evaluation.evaluate import evaluate as run
     from zoo.evaluation.hostile import hostile_count
     from zoo.evaluation.outliers import OTHERS, compared_sets
 
-    flow, config = load(name), read_named_config(folder)
-    dataset = config["dataset"]
-    shape = {"size": flow.config.size, "channels": flow.config.channels}  # of a folder's images
-    images = data.load_images(dataset, data_dir, "test", **shape)
-    images = spread_levels(images, config.get("grey_levels"))
+    source = parse(name).pin()
+    folder = source.folder() if output else source.own_folder()
+    flow, dataset = source.load(), folder.dataset
+    size, channels = flow.config.size, flow.config.channels  # of a folder's images
+    images = load_images(dataset, data_dir, "test", size=size, channels=channels)
+    images = spread_levels(images, folder.config.get("grey_levels"))
     others = {}
     for other in OTHERS.get(dataset, ()):
         try:
-            others[other] = data.load_images(other, data_dir, "test")
+            others[other] = load_images(other, data_dir, "test")
         except DataError as error:
             console.print(f"not compared with {other}: {error}", soft_wrap=True)
     compared = compared_sets(images, others)
@@ -67,8 +66,11 @@ def evaluate(
         )
     identity = {"sha256": content_hash(flow.state_dict()), "dataset": dataset, "split": "test"}
     document = {**identity, **result}
-    path = output or folder / EVALUATION
-    write_json(path, document)
+    if output is None:
+        path = folder.write_evaluation(document)
+    else:
+        path = output
+        write_json(path, document)
     console.print_json(data=document)
     hint = f" Render the card: flowzoo card {name}" if output is None else ""
     console.print(f"{path} written.{hint}", soft_wrap=True)
@@ -96,12 +98,12 @@ def card(
     if license and not names:
         raise typer.BadParameter("name the models whose licence this is.")
     for name in names or list_models(pretrained=True):
-        folder = own_folder(name)
+        folder = parse(name).own_folder()
         if license:
             choose_licence(folder, license)
         missing = draw_figures(folder)
         write_card(folder)
-        console.print(f"{folder}/README.md and its figures written", soft_wrap=True)
+        console.print(f"{folder.path}/README.md and its figures written", soft_wrap=True)
         for figure, reason in missing.items():
             console.print(f"no {figure}: {reason}", soft_wrap=True)
         if licence_of(Subject.read(folder)) is None:

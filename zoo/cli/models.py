@@ -6,10 +6,11 @@ import typer
 from rich.table import Table
 
 from zoo.architectures import config_to_json
-from zoo.cli.common import ModelArgument, console
-from zoo.folder.record import read_evaluation
-from zoo.folder.weights import content_hash, read_config
-from zoo.sources.names import MODELS, folder_of, list_models, load, pin
+from zoo.cli.common import ModelArgument, OwnArgument, console
+from zoo.folder import content_hash
+from zoo.sources import MODELS, list_models, load, parse
+from zoo.sources.names import adopt as adopt_folder
+from zoo.sources.source import Name
 
 
 def ls(
@@ -20,7 +21,7 @@ def ls(
     table = Table("model", "architecture", "data set", "pretrained", "bits/dim (test)")
     for name in list_models(pattern, pretrained=pretrained):
         model = MODELS[name]
-        evaluation = read_evaluation(folder_of(name)) if model.sha256 else None
+        evaluation = model.folder.evaluation if model.sha256 else None
         weights = "yes" if model.sha256 else "-"
         score = f"{evaluation['bits_per_dim']:.3f}" if evaluation else "-"
         table.add_row(name, model.architecture, model.dataset, weights, score)
@@ -29,17 +30,24 @@ def ls(
 
 def info(name: ModelArgument) -> None:
     """Show a model's configuration, size, evaluation and stability certificate."""
-    name = pin(name)
-    pretrained = name not in MODELS or MODELS[name].sha256 is not None
-    flow = load(name, pretrained=pretrained)
+    source = parse(name).pin()
+    untrained = isinstance(source, Name) and source.model.sha256 is None
+    flow = load(name, pretrained=not untrained)
     console.print_json(data=config_to_json(flow.config))
     console.print(f"parameters: {sum(p.numel() for p in flow.parameters()):,}")
-    if not pretrained:
+    if untrained:
         console.print("weights: none published; random ones have no certificate")
         return
     console.print(f"weights sha256: {content_hash(flow.state_dict())}")
-    if parent := read_config(folder_of(name)).get("parent"):
+    folder = source.folder()
+    if parent := folder.config.get("parent"):
         console.print_json(data={"fine-tuned from": parent})
-    if evaluation := read_evaluation(folder_of(name)):
+    if evaluation := folder.evaluation:
         console.print_json(data=evaluation)
     print(flow.certify().table())
+
+
+def adopt(name: OwnArgument) -> None:
+    """Make the weights in model_cards/NAME of the clone the published ones of that name."""
+    model = adopt_folder(parse(name).own_folder())
+    console.print(f"{model.name} is {model.preset} with weights {model.sha256}", soft_wrap=True)

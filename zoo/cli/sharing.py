@@ -5,14 +5,13 @@ from typing import Annotated, Any
 
 import typer
 
-from zoo.cli.common import console
-from zoo.folder.weights import content_hash
-from zoo.sources.hub import HUB
-from zoo.sources.names import LOCAL, MODELS, folder_of, load, pin
+from zoo.cli.common import OWN_HELP, console
+from zoo.folder import content_hash
+from zoo.sources import HUB, Access, parse
 
 
 def pull(
-    source: Annotated[str, typer.Argument(metavar="OWNER/REPO[@REVISION]", help="On the Hub.")],
+    source: Annotated[str, typer.Argument(metavar="NAME", help="hf-hub:OWNER/REPO@REVISION.")],
     cache_dir: Annotated[
         Path | None, typer.Option(help="Default: as HF_HOME and HF_HUB_CACHE say.")
     ] = None,
@@ -21,17 +20,16 @@ def pull(
     ] = False,
 ) -> None:
     """Fetch a model from the Hugging Face Hub into the cache and check it."""
-    options: dict[str, Any] = {"cache_dir": cache_dir, "local_files_only": local_files_only}
-    pinned = pin(f"{HUB}{source.removeprefix(HUB)}", **options)
-    flow = load(pinned, **options)
+    if not source.startswith(HUB):
+        raise typer.BadParameter(f"a repository of the Hub is {HUB}OWNER/REPO; got {source}.")
+    pinned = parse(source, Access(local_files_only, cache_dir)).pin()
+    flow = pinned.load()
     console.print(f"weights sha256: {content_hash(flow.state_dict())}")
     console.print(f'zoo.load("{pinned}")', soft_wrap=True)
 
 
 def push(
-    source: Annotated[
-        str | None, typer.Argument(metavar="NAME|FOLDER", help="A model of the zoo, or its folder.")
-    ] = None,
+    source: Annotated[str | None, typer.Argument(metavar="NAME", help=OWN_HELP)] = None,
     repo_id: Annotated[
         str | None, typer.Option(metavar="OWNER/REPO", help="Created if missing.")
     ] = None,
@@ -44,17 +42,17 @@ def push(
     revision: Annotated[str, typer.Option(help="Branch; created if missing.")] = "main",
 ) -> None:
     """Check a model's folder, publish it on the Hugging Face Hub and print how to load it."""
+    from zoo import publish
     from zoo.cards.facts import GITHUB
-    from zoo.publish import push as publish
 
     options: dict[str, Any] = {"private": private, "tag": tag, "revision": revision}
     if everything and owner and not (source or repo_id):
         pinned = publish.push_all(owner, **options)
     elif source and repo_id and not (everything or owner):
-        folder = folder_of(source) if source in MODELS else Path(source.removeprefix(LOCAL))
+        folder = parse(source).own_folder()
         pinned = {publish.push(folder, repo_id, **options): folder}
     else:
-        raise typer.BadParameter("pass NAME|FOLDER and --repo-id, or --all and --owner.")
+        raise typer.BadParameter("pass NAME and --repo-id, or --all and --owner.")
     console.print(f"published; the lines to paste ({GITHUB} is where flowzoo is on GitHub):")
     for where, folder in pinned.items():
         console.print(publish.usage(where, folder), soft_wrap=True)

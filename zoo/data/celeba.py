@@ -4,8 +4,6 @@ from pathlib import Path
 
 from PIL.Image import Image
 from torch import Tensor
-from torchvision.datasets import CelebA
-from torchvision.transforms.v2 import functional
 
 from zoo.data.cache import memory_mapped
 from zoo.data.decode import decode
@@ -27,6 +25,8 @@ class CelebA64(ImageSet):
         return ("train", "val", "test")
 
     def load(self, directory: Path, split: Split) -> Tensor:
+        from torchvision.datasets import CelebA
+
         try:
             # Never by itself: it is 1.4 GB from a place that limits downloads.
             faces = CelebA(directory, OFFICIAL[split], target_type=[], download=False)
@@ -51,4 +51,6 @@ class CelebA64(ImageSet):
 
 
 def _fit(picture: Image) -> Image:
+    from torchvision.transforms.v2 import functional
+
     return functional.resize(functional.center_crop(picture, [CROP, CROP]), [SIDE, SIDE])

@@ -1,14 +1,13 @@
 """Data sets from their official raw files, checked by MD5 and downloaded when missing."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
-from torchvision.datasets import MNIST, FashionMNIST
-from torchvision.datasets.mnist import read_image_file
-from torchvision.datasets.utils import check_integrity, download_and_extract_archive
 
 from zoo.data.image_set import ImageSet, Split
 from zoo.errors import DataError
@@ -41,13 +40,13 @@ class Source(ImageSet):
     def _damaged(self, folder: Path, split: Split) -> list[str]:
         """Names of the split's files that are missing or not the official ones."""
         files = self.files[split].items()
-        return [file for file, md5 in files if not check_integrity(folder / file, md5)]
+        return [file for file, md5 in files if _md5(folder / file) != md5]
 
     def _download(self, folder: Path, split: Split) -> None:
         try:
             for urls, md5 in self.archives:
                 _download_first(urls, md5, folder)
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, ImportError) as error:
             reason = f"the download failed ({error})"
         else:
             reason = "the download did not help"
@@ -61,6 +60,8 @@ class Source(ImageSet):
 
 def _download_first(urls: Sequence[str], md5: str, folder: Path) -> None:
     """Download and unpack from the first of several mirrors that answers."""
+    from torchvision.datasets.utils import download_and_extract_archive
+
     # The archive of CIFAR-10 holds the folder itself.
     target = folder.parent if urls[0].endswith(".tar.gz") else folder
     for i, url in enumerate(urls):
@@ -73,8 +74,15 @@ def _download_first(urls: Sequence[str], md5: str, folder: Path) -> None:
             return
 
 
+def _md5(path: Path) -> str | None:
+    return hashlib.md5(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
 def _read_idx(path: Path) -> Tensor:
-    return read_image_file(str(path))[:, None]
+    # 4 bytes that name the format, then big-endian sizes (N, H, W), then the pixels.
+    data = path.read_bytes()
+    shape = np.frombuffer(data, ">i4", count=3, offset=4).tolist()
+    return torch.frombuffer(bytearray(data[16:]), dtype=torch.uint8).view(*shape)[:, None]
 
 
 def _read_cifar10(path: Path) -> Tensor:
@@ -84,36 +92,44 @@ def _read_cifar10(path: Path) -> Tensor:
 
 
 def _idx_source(
-    name: str, dataset: type[MNIST], folder: str, train_md5: str, test_md5: str
+    name: str, folder: str, mirrors: Sequence[str], md5: dict[Split, tuple[str, str]]
 ) -> Source:
-    files: dict[Split, dict[str, str]] = {
-        "train": {"train-images-idx3-ubyte": train_md5},
-        "test": {"t10k-images-idx3-ubyte": test_md5},
-    }
+    """MNIST's layout: for each split the MD5 of its file of images, unpacked and as an archive."""
+    names: dict[Split, str] = {"train": "train-images-idx3-ubyte", "test": "t10k-images-idx3-ubyte"}
     archives = [
-        ([mirror + file for mirror in dataset.mirrors], md5)
-        for file, md5 in dataset.resources
-        if "images" in file
+        ([f"{mirror}{names[split]}.gz" for mirror in mirrors], packed)
+        for split, (_, packed) in md5.items()
     ]
+    files = {split: {names[split]: unpacked} for split, (unpacked, _) in md5.items()}
     return Source(name, folder, files, archives, _read_idx)
 
+
+MIRRORS_MNIST = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "http://yann.lecun.com/exdb/mnist/",
+)
+MIRRORS_FASHION = ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",)
 
 SOURCES: dict[str, Source] = {
     source.name: source
     for source in (
         _idx_source(
             "mnist",
-            MNIST,
             "MNIST/raw",
-            "6bbc9ace898e44ae57da46a324031adb",
-            "2646ac647ad5339dbf082846283269ea",
+            MIRRORS_MNIST,
+            {
+                "train": ("6bbc9ace898e44ae57da46a324031adb", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
+                "test": ("2646ac647ad5339dbf082846283269ea", "9fb629c4189551a2d022fa330f9573f3"),
+            },
         ),
         _idx_source(
             "fashion_mnist",
-            FashionMNIST,
             "FashionMNIST/raw",
-            "f4a8712d7a061bf5bd6d2ca38dc4d50a",
-            "8181f5470baa50b63fa0f6fddb340f0a",
+            MIRRORS_FASHION,
+            {
+                "train": ("f4a8712d7a061bf5bd6d2ca38dc4d50a", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
+                "test": ("8181f5470baa50b63fa0f6fddb340f0a", "bef4ecab320f06d8554ea6380940ec79"),
+            },
         ),
         Source(
             "cifar10",

@@ -14,7 +14,6 @@ from zoo.exact.round_trip import precision
 from zoo.files import write_atomically
 from zoo.flow import Flow
 
-GOLDEN = "golden.safetensors"
 HARD = 8
 DO_NOT_PUBLISH = "Do not publish these weights: train again with bounded couplings and taps."
 
@@ -36,15 +35,14 @@ class Golden:
     log_density: Tensor
     natural: int
 
-    def save(self, folder: Path) -> None:
-        """Write golden.safetensors, atomically."""
+    def save(self, path: Path) -> None:
+        """Write the file golden.safetensors, atomically."""
         natural = torch.tensor(self.natural)
-        write_atomically(folder / GOLDEN, save({**vars(self), "natural": natural}))
+        write_atomically(path, save({**vars(self), "natural": natural}))
 
     @classmethod
-    def load(cls, folder: Path) -> "Golden":
-        """Read golden.safetensors."""
-        path = folder / GOLDEN
+    def load(cls, path: Path) -> "Golden":
+        """Read the file golden.safetensors."""
         try:
             tensors = load_file(path)
             return cls(**{**tensors, "natural": int(tensors["natural"])})  # type: ignore[arg-type]
@@ -77,8 +75,8 @@ class Golden:
         )
         if not same:
             raise WeightsError(
-                f"the flow does not reproduce {GOLDEN}: these are another flow's weights or files. "
-                "Export it again."
+                "the flow does not reproduce golden.safetensors: these are another flow's weights "
+                "or files. Export it again."
             )
 
 

@@ -1,27 +1,20 @@
-"""Weights on disk: safetensors and config.json, saved atomically, loaded strictly."""
+"""Weights: their identity, and the flow that they belong to, loaded strictly."""
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from zoo.architectures import build, config_from_json, config_to_json
+from zoo.architectures import build
 from zoo.config import MAGNITUDE_FACTOR, FlowConfig
-from zoo.errors import ConfigError, DamagedError, WeightsError
-from zoo.files import write_atomically, write_json
+from zoo.errors import DamagedError, WeightsError
 from zoo.flow import Flow
-
-CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
-# Entries of config.json that say what the flow is; the others are about it.
-OF_THE_FLOW = ("schema_version", "architecture", "flow", "sha256")
 
 
 def content_hash(tensors: Mapping[str, Tensor]) -> str:
@@ -34,53 +27,23 @@ def content_hash(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def save_folder(flow: Flow, folder: Path, about: Mapping[str, Any] | None = None) -> str:
-    """Write config.json and model.safetensors; return the content hash.
+def make_flow(config: FlowConfig, tensors: Mapping[str, Tensor], path: Path) -> Flow:
+    """A flow in eval mode with the given weights.
 
     Args:
-        flow: The flow; its weights are saved as they are.
-        folder: Created if missing.
-        about: Further entries of config.json, such as name and dataset.
-    """
-    tensors = {name: tensor.contiguous() for name, tensor in flow.state_dict().items()}
-    sha256 = content_hash(tensors)
-    write_atomically(folder / WEIGHTS, save(tensors))
-    document = {**config_to_json(flow.config), **(about or {}), "sha256": sha256}
-    write_json(folder / CONFIG, document)
-    return sha256
-
-
-def load_folder(folder: Path, *, sha256: str | None = None, name: str | None = None) -> Flow:
-    """Load a flow in eval mode from a folder of `save_folder`.
-
-    Args:
-        folder: Holds config.json and model.safetensors.
-        sha256: Content hash that the weights must have besides the one in config.json.
-        name: Of the flow as the parent of others; default: the one in config.json.
+        config: What the flow is.
+        tensors: Its state dict.
+        path: Of the file that they are from, for errors.
 
     Raises:
-        WeightsError: If a file is missing, or the weights are another model's.
-        DamagedError: If the weights are damaged or not the ones announced.
-        ConfigError: If config.json describes no model of this version.
+        WeightsError: If the weights are another flow's.
     """
-    document = read_config(folder)
-    config = config_from_json(document)
-    tensors = _read_weights(folder / WEIGHTS)
-    found = content_hash(tensors)
-    for announced in (document.get("sha256"), found if sha256 is None else sha256):
-        if found != announced:
-            raise DamagedError(
-                f"{folder / WEIGHTS} does not hold the announced weights: their sha256 is "
-                f"{found}, announced is {announced}. Get the files again."
-            )
-    _check_size(tensors, config, folder / WEIGHTS)
+    _check_size(tensors, config, path)
     # Not on the meta device: its first use imports for seconds, a compact flow takes 0.1 s.
     with _Blank():
         flow = build(config).float()  # whatever torch's default type is now
-    _check_tensors(tensors, flow.state_dict(), folder / WEIGHTS)
+    _check_tensors(tensors, flow.state_dict(), path)
     flow.load_state_dict(tensors)
-    flow.origin = {"name": name or str(document.get("name", folder.name)), "sha256": found}
-    flow.about = {key: value for key, value in document.items() if key not in OF_THE_FLOW}
     return flow.eval()
 
 
@@ -114,23 +77,8 @@ WITHOUT_RANDOM: dict[Any, Callable[..., Any]] = {
 }
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """The content of config.json."""
-    path = folder / CONFIG
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise WeightsError(
-            f"there is no {CONFIG} in {folder}; it is not a model's folder."
-        ) from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}. Get the file again.") from error
-    if not isinstance(document, dict):
-        raise ConfigError(f"{path} does not hold a JSON object. Get the file again.")
-    return document
-
-
-def _read_weights(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of model.safetensors."""
     try:
         return load_file(path)
     except FileNotFoundError as error:
@@ -146,7 +94,7 @@ def _check_size(tensors: Mapping[str, Tensor], config: FlowConfig, path: Path) -
     held = sum(tensor.numel() for tensor in tensors.values())
     if config.magnitude > MAGNITUDE_FACTOR * held:
         raise WeightsError(
-            f"{path} holds {held:,} numbers, the flow that {CONFIG} describes some "
+            f"{path} holds {held:,} numbers, the flow that config.json describes some "
             f"{config.magnitude:,}. It belongs to another model or version."
         )
 

@@ -13,10 +13,10 @@ from torch.utils.data import Dataset
 
 from zoo.errors import LatentError
 from zoo.flow import Flow
-from zoo.folder.weights import content_hash
+from zoo.folder import content_hash
 from zoo.images import gather_levels
 from zoo.latents.shards import LATENTS, EncodedSet, read_index
-from zoo.sources.names import load as load_flow
+from zoo.sources import load as load_flow
 
 Index = int | slice | Sequence[int] | Sequence[bool] | np.ndarray | Tensor
 

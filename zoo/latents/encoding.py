@@ -15,11 +15,11 @@ from torch.utils.data import DataLoader, Dataset
 from zoo.data import Split, load_images
 from zoo.errors import ArgumentError, NotInvertibleError
 from zoo.flow import Flow
+from zoo.folder import content_hash
 from zoo.folder.versions import versions
-from zoo.folder.weights import content_hash, read_config
 from zoo.images import check_images, spread_levels
 from zoo.latents.shards import EncodedSet, ShardFolder, read_index
-from zoo.sources.names import folder_of, load, pin
+from zoo.sources import parse
 
 
 class Shard(NamedTuple):
@@ -100,7 +100,7 @@ class ShardData(L.LightningDataModule):
             image_size=(channels, height, width),
             images_sha256=_pixel_hash(self.images, self.shard_size),
             shard_size=self.shard_size,
-            grey_levels=read_config(folder_of(self.source)).get("grey_levels"),
+            grey_levels=parse(self.source).folder().config.get("grey_levels"),
         )
         self.folder = ShardFolder(self.output, encoded)
 
@@ -198,10 +198,10 @@ def encode_dataset(
         LatentError: If the folder holds latents of anything else.
         NotInvertibleError: If an image does not come back; the other shards stay.
     """
-    pinned = pin(source)
-    flow = load(pinned)
+    pinned = parse(source).pin()
+    flow = pinned.load()
     trainer = _trainer(options)
-    data = ShardData(flow, pinned, dataset, directory, split, shard_size, output)
+    data = ShardData(flow, str(pinned), dataset, directory, split, shard_size, output)
     trainer.predict(Encoder(flow, batch_size), datamodule=data, return_predictions=False)
     return read_index(output) if trainer.is_global_zero else None
 

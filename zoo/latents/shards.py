@@ -20,7 +20,7 @@ from torch import Tensor
 from zoo.errors import LatentError
 from zoo.exact.round_trip import holds_float32, precision
 from zoo.files import write_atomically, write_json
-from zoo.folder.weights import content_hash
+from zoo.folder import content_hash
 
 INDEX = "index.json"
 LATENTS = "latents"

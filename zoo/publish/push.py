@@ -7,30 +7,28 @@ from pathlib import Path
 from typing import Any
 
 from zoo import __version__
-from zoo.cards import CARD, FIGURES, render, write_card
+from zoo.cards import render, save_flow
 from zoo.cards.facts import GITHUB
 from zoo.cards.front_matter import TASK
-from zoo.cards.licences import OURS, check_licence
+from zoo.cards.licences import OURS
 from zoo.cards.markdown import percent
-from zoo.cards.subject import NOTES, RECIPE, Subject
+from zoo.cards.subject import Subject
 from zoo.errors import ArgumentError, NotInvertibleError
 from zoo.evaluation.hostile import round_trips
 from zoo.exact.patterns import hard_images
 from zoo.flow import Flow
-from zoo.folder.golden import DO_NOT_PUBLISH, GOLDEN, make_golden
-from zoo.folder.record import EVALUATION, read_evaluation
-from zoo.folder.weights import CONFIG, WEIGHTS, content_hash, read_config, save_folder
+from zoo.folder import ModelFolder
+from zoo.folder.golden import DO_NOT_PUBLISH
+from zoo.folder.model_folder import CARD, FILES
 from zoo.publish.upload import upload
-from zoo.sources.hub import HUB, Repository
-from zoo.sources.names import folder_of, list_models
+from zoo.sources import HUB, MODELS, list_models
+from zoo.sources.hub import Repository
 
 INDEX = "flowzoo"
-# What a model's folder may hold. Nothing else is uploaded, and nothing else deleted on the Hub.
-FILES = (CARD, CONFIG, WEIGHTS, GOLDEN, EVALUATION, RECIPE, NOTES, *FIGURES)
 
 
 def push(
-    folder: Path,
+    folder: ModelFolder,
     repo_id: str,
     *,
     private: bool = False,
@@ -66,21 +64,13 @@ def push_flow(
     flow: Flow, repo_id: str, dataset: str, license: str | None = None, **options: Any
 ) -> str:
     """Publish a flow in memory, named as its repository; see `Flow.push_to_hub`."""
-    about: dict[str, Any] = {"name": Path(repo_id).name, "dataset": dataset}
-    if flow.origin and flow.origin["sha256"] == content_hash(flow.state_dict()):
-        about = {**flow.about, **about}
-    elif flow.origin:
-        about["parent"] = flow.origin
-    if license is not None:
-        about["license"] = check_licence(license)
-    with tempfile.TemporaryDirectory() as folder:
-        save_folder(flow, Path(folder), about)
-        make_golden(flow).save(Path(folder))
-        write_card(Path(folder))
-        return push(Path(folder), repo_id, **options)
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent, Path(repo_id).name)
+        saved = save_flow(flow, folder, dataset=dataset, license=license)
+        return push(saved, repo_id, **options)
 
 
-def push_all(owner: str, **options: Any) -> dict[str, Path]:
+def push_all(owner: str, **options: Any) -> dict[str, ModelFolder]:
     """Publish every pretrained model of the zoo as OWNER/NAME, and OWNER/flowzoo as their index.
 
     All of them are validated before the first is uploaded. Options and errors as for `push`.
@@ -88,13 +78,15 @@ def push_all(owner: str, **options: Any) -> dict[str, Path]:
     Returns:
         The models' folders, by what `zoo.load` takes.
     """
-    models = [validate(folder_of(name)) for name in list_models(pretrained=True)]
-    pinned = {_upload(model, f"{owner}/{model.name}", **options): model.folder for model in models}
+    models = [validate(MODELS[name].folder) for name in list_models(pretrained=True)]
+    pinned = {
+        _upload(model, f"{owner}/{model.folder.name}", **options): model.folder for model in models
+    }
     upload({CARD: index_card(pinned).encode()}, [CARD], f"{owner}/{INDEX}", **options)
     return pinned
 
 
-def validate(folder: Path) -> Subject:
+def validate(folder: ModelFolder) -> Subject:
     """The model of a folder, if its weights, golden tensors, evaluation and card belong together.
 
     Raises:
@@ -103,10 +95,10 @@ def validate(folder: Path) -> Subject:
     subject = Subject.read(folder)
     subject.golden.check(subject.flow)
     _check_hard_images(subject.flow)
-    card = folder / CARD
-    if not card.is_file() or card.read_bytes() != render(subject).encode():
+    if folder.text(CARD) != render(subject):
         raise ArgumentError(
-            f"{card} is not the card of these files: flowzoo card local-dir:{folder}."
+            f"{folder.path / CARD} is not the card of these files: "
+            f"flowzoo card local-dir:{folder.path}."
         )
     return subject
 
@@ -121,10 +113,9 @@ def _check_hard_images(flow: Flow) -> None:
         )
 
 
-def usage(pinned: str, folder: Path) -> str:
+def usage(pinned: str, folder: ModelFolder) -> str:
     """The lines that load a published folder, to paste."""
-    architecture = read_config(folder)["architecture"]
-    arguments = f'"{architecture}", weights="{pinned}", trust_repo=True'
+    arguments = f'"{folder.architecture}", weights="{pinned}", trust_repo=True'
     return (
         f'torch.hub.load("{GITHUB}:v{__version__}", {arguments})\n'
         f'zoo.load("{pinned}")\n'
@@ -132,7 +123,7 @@ def usage(pinned: str, folder: Path) -> str:
     )
 
 
-def index_card(pinned: Mapping[str, Path]) -> str:
+def index_card(pinned: Mapping[str, ModelFolder]) -> str:
     """The card that lists models: their folders, by what `zoo.load` takes."""
     from huggingface_hub import ModelCardData
 
@@ -151,8 +142,8 @@ def index_card(pinned: Mapping[str, Path]) -> str:
     )
 
 
-def _index_row(pinned: str, folder: Path) -> str:
-    measured = read_evaluation(folder)
+def _index_row(pinned: str, folder: ModelFolder) -> str:
+    measured = folder.evaluation
     assert measured is not None, f"{folder} was published without an evaluation"
     return (
         f"| [{folder.name}](/{Repository.parse(pinned).repo_id}) "
@@ -164,6 +155,6 @@ def _index_row(pinned: str, folder: Path) -> str:
 def _upload(subject: Subject, repo_id: str, **options: Any) -> str:
     """Upload a model's files, and a card that names the repository."""
     repo_id = repo_id.removeprefix(HUB)
-    there = {name: subject.folder / name for name in FILES if (subject.folder / name).is_file()}
+    there = subject.folder.present()
     card = render(dataclasses.replace(subject, repo_id=repo_id)).encode()
     return upload({**there, CARD: card}, FILES, repo_id, **options)

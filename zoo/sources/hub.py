@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from zoo.architectures import config_from_json
 from zoo.errors import FlowzooError, HubError, UnknownModelError
 from zoo.flow import Flow
-from zoo.folder.weights import CONFIG, WEIGHTS, load_folder, read_config
+from zoo.folder import ModelFolder
+from zoo.folder.model_folder import CONFIG, WEIGHTS
 
 HUB = "hf-hub:"
 SOURCE = re.compile(rf"{HUB}([\w.-]+/[\w.-]+)(?:@(\w[\w.+/-]*))?")
@@ -46,90 +46,80 @@ class Repository:
         return f"{self.repo_id}@{self.revision}"
 
 
-def load(source: str, *, local_files_only: bool = False, **options: Any) -> Flow:
-    """Load a flow of the Hub; options and errors as for `pull`.
+@dataclass(frozen=True)
+class Access:
+    """How files of the Hub are got.
+
+    Attributes:
+        local_files_only: Take them from the cache.
+        cache_dir: Default: the cache of huggingface_hub, as HF_HOME and HF_HUB_CACHE say.
+        token: Default: HF_TOKEN, or that of `hf auth login`; False sends none.
+    """
+
+    local_files_only: bool = False
+    cache_dir: str | Path | None = None
+    token: str | bool | None = None
+
+
+def load(repository: Repository, access: Access) -> Flow:
+    """Load a flow of the Hub; errors as for `pull`.
 
     Raises:
         WeightsError: If the weights are not the announced ones, or not of the described flow.
     """
-    folder = pull(source, local_files_only=local_files_only, **options)
-    with _dropping(folder / CONFIG, folder / WEIGHTS, keep=local_files_only):
-        return load_folder(folder, name=f"{HUB}{_at_commit(source, folder)}")
+    folder = pull(repository, access)
+    with _dropping(folder, CONFIG, WEIGHTS, keep=access.local_files_only):
+        return folder.load(name=f"{HUB}{at_commit(repository, folder)}")
 
 
-def pull(
-    source: str,
-    *,
-    local_files_only: bool = False,
-    cache_dir: str | Path | None = None,
-    token: str | bool | None = None,
-) -> Path:
-    """Folder of the cache with config.json and model.safetensors of one commit.
+def pull(repository: Repository, access: Access) -> ModelFolder:
+    """The folder of the cache with config.json and model.safetensors of one commit.
 
     The weights are asked for only when config.json describes a flow of an acceptable size, and at
     the commit that config.json came from. A full commit that is cached makes no request. What is
     refused is deleted from the cache, so that the next call gets it again; not offline, nor with
     local_files_only.
 
-    Args:
-        source: "hf-hub:OWNER/REPO@REVISION".
-        local_files_only: Take both from the cache.
-        cache_dir: Default: the cache of huggingface_hub, as HF_HOME and HF_HUB_CACHE say.
-        token: Default: HF_TOKEN, or that of `hf auth login`; False sends none.
-
     Raises:
-        UnknownModelError: If the source names no repository.
         HubError: If a file is not there, not to be had, or cannot be stored.
         ConfigError: If config.json describes no flow of this version, or an absurdly large one.
     """
-    options = (local_files_only, cache_dir, token)
-    folder = _fetch(Repository.parse(source), CONFIG, *options).parent
-    with _dropping(folder / CONFIG, keep=local_files_only):
-        config_from_json(read_config(folder))
-    return _fetch(_at_commit(source, folder), WEIGHTS, *options).parent
+    folder = ModelFolder(_fetch(repository, CONFIG, access).parent)
+    with _dropping(folder, CONFIG, keep=access.local_files_only):
+        config_from_json(folder.config)
+    return ModelFolder(_fetch(at_commit(repository, folder), WEIGHTS, access).parent)
 
 
-def pin(source: str, **options: Any) -> str:
-    """The source at the commit that its revision is now; options as for `pull`."""
-    return f"{HUB}{_at_commit(source, pull(source, **options))}"
+def at_commit(repository: Repository, folder: ModelFolder) -> Repository:
+    """The repository at the commit of a folder: the cache has one for each."""
+    return Repository(repository.repo_id, folder.path.name)
 
 
-def _at_commit(source: str, folder: Path) -> Repository:
-    """The repository of a source at the commit of a folder: the cache has one for each."""
-    return Repository(Repository.parse(source).repo_id, folder.name)
-
-
-def _fetch(
-    repository: Repository,
-    file: str,
-    local_files_only: bool,
-    cache_dir: str | Path | None,
-    token: str | bool | None,
-) -> Path:
+def _fetch(repository: Repository, file: str, access: Access) -> Path:
     with hub_errors(repository, file):
         from huggingface_hub import errors, hf_hub_download, try_to_load_from_cache
 
         repo, revision = repository.repo_id, repository.revision
         # Not left to the download: it may ask the Hub for user agents before it looks here.
-        if local_files_only or COMMIT.fullmatch(revision):
-            cached = try_to_load_from_cache(repo, file, cache_dir, revision)
+        if access.local_files_only or COMMIT.fullmatch(revision):
+            cached = try_to_load_from_cache(repo, file, access.cache_dir, revision)
             if isinstance(cached, str):
                 return Path(cached)
-        if local_files_only:
+        if access.local_files_only:
             raise errors.LocalEntryNotFoundError(file)
         path = hf_hub_download(
             repo,
             file,
             revision=revision,
-            cache_dir=cache_dir,
-            token=token,
+            cache_dir=access.cache_dir,
+            token=access.token,
             library_name="flowzoo",
         )
     return Path(path)
 
 
 @contextmanager
-def _dropping(*files: Path, keep: bool) -> Iterator[None]:
+def _dropping(folder: ModelFolder, *files: str, keep: bool) -> Iterator[None]:
     """Delete files from the cache if they are refused; not offline, nor if they are to be kept."""
     from huggingface_hub import constants
 
@@ -138,7 +128,7 @@ def _dropping(*files: Path, keep: bool) -> Iterator[None]:
     except FlowzooError:
         if not (keep or constants.HF_HUB_OFFLINE):
             for file in files:
-                _drop(file)
+                _drop(folder.path / file)
         raise
 
 

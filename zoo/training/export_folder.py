@@ -4,16 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from zoo.architectures import build, config_from_json
-from zoo.cards import CARD, FIGURES
-from zoo.cards.facts import dataset_of
-from zoo.cards.subject import RECIPE
-from zoo.data import load_images
+from zoo.cards import save_flow
+from zoo.data import facts_of, load_images
 from zoo.errors import ArgumentError, WeightsError
-from zoo.files import write_atomically
 from zoo.flow import Flow
-from zoo.folder.golden import make_golden
-from zoo.folder.record import EVALUATION
-from zoo.folder.weights import save_folder
+from zoo.folder import ModelFolder
+from zoo.folder.model_folder import check_name
 from zoo.images import spread_levels
 from zoo.pictures import read_thumbnails
 from zoo.training.checkpoints import read_checkpoint
@@ -48,10 +44,10 @@ def export(
     dataset_title: str | None = None,
     pictures: Path | None = None,
     pictures_licence: str | None = None,
-) -> Path:
-    """Write config.json, model.safetensors, golden.safetensors and recipe.yaml.
+) -> ModelFolder:
+    """Write a checkpoint's flow as a model's folder, in place of one of that name.
 
-    A card, figures and an evaluation of weights that were there before are removed.
+    Figures and an evaluation of weights that were there before are removed.
 
     Args:
         checkpoint: File of `flowzoo train`.
@@ -69,34 +65,35 @@ def export(
         The model's folder.
     """
     flow, saved = load_checkpoint(checkpoint)
-    dataset = saved["datamodule_hyper_parameters"]["name"]
-    name = name or f"{saved['flow_config']['architecture']}_{dataset}"
-    if Path(name).name != name or set(name) & set("\\:"):
-        raise WeightsError(f"{name!r} is no name of a folder. Choose one with --name.")
-    folder = parent / name
-    levels = saved.get("finetune", {}).get("grey_levels")
-    natural = None
+    dataset, levels = _dataset_of(saved), saved.get("finetune", {}).get("grey_levels")
     if pictures is not None:
         if not pictures_licence:
             raise ArgumentError("say whose the pictures are, and their licence: --pictures-licence")
         natural = read_thumbnails(pictures, flow)[:GOLDEN_IMAGES]
-    elif data_dir is not None and dataset_of(dataset).licence:
+    elif data_dir is not None and facts_of(dataset).licence:
         natural = spread_levels(load_images(dataset, data_dir, "test")[:GOLDEN_IMAGES], levels)
-    about = {"name": name, "dataset": dataset, "step": saved["global_step"]}
-    if dataset_title:
-        about["dataset_title"] = dataset_title
-    if saved.get("parent"):
-        about["parent"] = saved["parent"]
-    if pictures_licence:
-        about["pictures"] = pictures_licence
-    if levels is not None:
-        about["grey_levels"] = levels
+    else:
+        natural = None
     text = recipe.read_text(encoding="utf-8") if recipe else saved.get("recipe")
     if not text:
         raise WeightsError(f"{checkpoint} holds no recipe. Name it with --recipe.")
-    for file in (EVALUATION, CARD, *FIGURES):
-        (folder / file).unlink(missing_ok=True)  # it was of the weights before
-    save_folder(flow, folder, about)
-    make_golden(flow, natural).save(folder)
-    write_atomically(folder / RECIPE, text.encode())
-    return folder
+    about = {
+        "step": saved["global_step"],
+        "dataset_title": dataset_title,
+        "parent": saved.get("parent"),
+        "pictures": pictures_licence,
+        "grey_levels": levels,
+    }
+    name = name or f"{saved['flow_config']['architecture']}_{dataset}"
+    return save_flow(
+        flow,
+        parent / check_name(name),
+        dataset=dataset,
+        recipe=text,
+        natural=natural,
+        about={key: value for key, value in about.items() if value},
+    )
+
+
+def _dataset_of(saved: dict[str, Any]) -> str:
+    return str(saved["datamodule_hyper_parameters"]["name"])

@@ -14,8 +14,9 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_info
 
+from zoo.architectures.plugins import load_plugin
 from zoo.errors import ArgumentError, ConfigError
-from zoo.sources.names import load
+from zoo.sources import load
 from zoo.training.callbacks import EMA, LearningRate, Pictures
 from zoo.training.checkpoints import read_checkpoint
 from zoo.training.finetune import FineTune, described, summary
@@ -44,6 +45,9 @@ class FlowCLI(DensityCLI):
     """Adds checkpoints, averaged weights, pictures and --init_from to the ordinary options."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument(
+            "--plugins", type=list[str], default=[], help="files or modules to import first"
+        )
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         # Pictures first: EMA takes the averaged weights away again after validation.
         parser.add_lightning_class_args(Pictures, "pictures")
@@ -67,7 +71,11 @@ class FlowCLI(DensityCLI):
         self.arguments: list[str] = args[1:]  # without fit
         super().parse_arguments(parser, args)
 
-    def beforerun_fit(self) -> None:
+    def before_instantiate_classes(self) -> None:
+        for source in self.config["fit"]["plugins"]:
+            load_plugin(source)
+
+    def before_fit(self) -> None:
         config = self.config["fit"]
         self.model.recipe = self._recipe(config["config"] or ())
         self.model.finetune = FineTune(**config["finetune"])

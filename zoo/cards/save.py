@@ -1,0 +1,68 @@
+"""A flow in memory as a whole model's folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo.cards.card import write_card
+from zoo.cards.licences import check_licence
+from zoo.errors import ArgumentError
+from zoo.flow import Flow
+from zoo.folder import ModelFolder, content_hash, make_golden
+from zoo.folder.model_folder import RECIPE, check_name
+
+
+def save_flow(
+    flow: Flow,
+    folder: str | Path,
+    *,
+    name: str | None = None,
+    dataset: str,
+    license: str | None = None,
+    recipe: str | None = None,
+    natural: Tensor | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> ModelFolder:
+    """Write config, weights, golden tensors and card; see `Flow.save`.
+
+    Args:
+        flow: In any mode; its weights are saved as they are.
+        folder: A new one, or a model's.
+        name: Of the model; default: that of the folder.
+        dataset: What it was trained on.
+        license: Of the weights.
+        recipe: Text of recipe.yaml.
+        natural: Images to show, uint8 (N, C, H, W), that may be passed on.
+        about: Further entries of config.json.
+
+    Raises:
+        ArgumentError: If the place is taken, the licence unknown, or the weights not float32.
+    """
+    if flow.dtype != torch.float32:
+        raise ArgumentError(f"weights are saved in float32, these are {flow.dtype}: flow.float().")
+    path = Path(folder).expanduser()
+    entries = {
+        **_kept(flow),
+        "name": check_name(name or path.resolve().name),
+        "dataset": dataset,
+        **({} if license is None else {"license": check_licence(license)}),
+        **(about or {}),
+    }
+    with ModelFolder(path).replacing() as aside:
+        aside.write(flow, entries)
+        aside.write_golden(make_golden(flow, natural))
+        if recipe is not None:
+            aside.write_text(RECIPE, recipe)
+        write_card(aside)
+    return ModelFolder(path)
+
+
+def _kept(flow: Flow) -> dict[str, Any]:
+    """What config.json said of the same weights; of changed ones, which they came from."""
+    if not flow.origin:
+        return {}
+    same = flow.origin["sha256"] == content_hash(flow.state_dict())
+    return dict(flow.about) if same else {"parent": flow.origin}
