@@ -60,7 +60,7 @@ class Machine:
     def load(self, source: str, options: str = "", **environment: str) -> Outcome:
         """The content hash of what zoo.load returns."""
         return self.run(
-            "import zoo; from zoo.folder.weights import content_hash\n"
+            "import zoo; from zoo.folder import content_hash\n"
             f"value = content_hash(zoo.load({source!r}, {options}).state_dict())",
             **environment,
         )

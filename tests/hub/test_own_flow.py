@@ -30,7 +30,7 @@ def test_a_fine_tuned_flow_is_exported_pushed_and_loaded(machine, hub, elsewhere
         ("train", "--config", "recipe.yaml", "--init_from", parent),
         ("export", "run/checkpoints/last.ckpt", "--name", "tuned", "-o", "models"),
         ("card", "local-dir:models/tuned", "--license", "mit"),
-        ("push", "models/tuned", "--repo-id", "alice/tuned"),
+        ("push", "local-dir:models/tuned", "--repo-id", "alice/tuned"),
     ]
     outcome = machine.run(COMMANDS.format(commands), HF_TOKEN="hf_alice")
     assert outcome.error == "", outcome.output

@@ -45,8 +45,8 @@ def test_a_branch_and_a_tag_follow_the_repository(machine, hub, folder) -> None:
     hub.publish_folder("alice/flow", folder)
     for revision, dataset in (("main", "mnist"), ("v1", "digits")):
         outcome = machine.run(
-            "from zoo.sources.names import folder_of; from zoo.folder.weights import read_config\n"
-            f"value = read_config(folder_of('hf-hub:alice/flow@{revision}'))['dataset']"
+            "from zoo.sources import parse\n"
+            f"value = parse('hf-hub:alice/flow@{revision}').folder().config['dataset']"
         )
         assert outcome.value == dataset
 
@@ -63,13 +63,13 @@ def test_options_of_load(machine, hub, folder, tmp_path) -> None:
 
 def test_the_command_pulls_and_prints_the_commit(machine, hub, folder) -> None:
     commit = hub.publish_folder("alice/flow", folder)
-    outcome = machine.command("pull", "alice/flow")
+    outcome = machine.command("pull", "hf-hub:alice/flow")
     assert outcome.message == "0", outcome.output
     assert outcome.output.splitlines()[-2:] == [
         f"weights sha256: {SHA256}",
         f'zoo.load("hf-hub:alice/flow@{commit}")',
     ]
-    outcome = machine.command("pull", "alice/none")
+    outcome = machine.command("pull", "hf-hub:alice/none")
     assert outcome.message == "2"
     (line,) = (line for line in outcome.output.splitlines() if line.startswith("flowzoo: "))
     assert "has no alice/none, or keeps it private" in line
@@ -80,16 +80,16 @@ def test_pulling_shows_a_progress_bar(machine, hub, folder, elsewhere, environme
     push(elsewhere, folder, **environment)
     # As on a terminal: the client's word for that.
     terminal = {**environment, "TQDM_POSITION": "-1"}
-    outcome = machine.command("pull", "alice/flow", **terminal)
+    outcome = machine.command("pull", "hf-hub:alice/flow", **terminal)
     assert re.search(r"model\.safetensors:.* 100%", outcome.output), outcome.output
-    quiet = elsewhere.command("pull", "alice/flow", HF_HUB_DISABLE_PROGRESS_BARS="1", **terminal)
+    quiet = elsewhere.command("pull", "hf-hub:alice/flow", HF_HUB_DISABLE_PROGRESS_BARS="1", **terminal)
     assert quiet.message == "0"
     assert "%" not in quiet.output
 
 
 def test_the_command_pulls_into_another_cache(machine, hub, folder) -> None:
     hub.publish_folder("alice/flow", folder)
-    pull = ("pull", "alice/flow", "--cache-dir", "elsewhere")
+    pull = ("pull", "hf-hub:alice/flow", "--cache-dir", "elsewhere")
     none = machine.command(*pull, "--local-files-only")
     assert none.message == "2"
     assert "config.json of alice/flow@main is not in the cache" in none.output

@@ -37,7 +37,7 @@ def folder(folder: Path) -> Path:
 
 def push(machine: Machine, folder: Path | str, *options: str, **environment: str):
     return machine.command(
-        "push", folder, "--repo-id", "alice/flow", *options, **(environment or LFS)
+        "push", f"local-dir:{folder}", "--repo-id", "alice/flow", *options, **(environment or LFS)
     )
 
 
@@ -50,7 +50,7 @@ def paste(machine: Machine, code: str, before: str = "") -> str:
     github = re.compile(f'"{GITHUB}(:v{zoo.__version__})?"')
     code = github.sub(repr(str(REPOSITORY)), code).replace("trust_repo=True", "source='local'")
     outcome = machine.run(
-        f"import torch, zoo; from zoo.folder.weights import content_hash\n{before}\n{code}\n"
+        f"import torch, zoo; from zoo.folder import content_hash\n{before}\n{code}\n"
         "value = content_hash(flow.state_dict())"
     )
     assert outcome.value is not None, outcome.output
@@ -256,7 +256,7 @@ def test_the_whole_zoo_and_its_index(machine, hub) -> None:
 )
 def test_only_what_is_right_is_published(run, folder, damage, message) -> None:
     damage(folder)
-    code, _, error = run("push", folder, "--repo-id", "alice/flow")
+    code, _, error = run("push", f"local-dir:{folder}", "--repo-id", "alice/flow")
     assert code == 2
     assert message in error
     assert error.count("\n") == 1
@@ -293,7 +293,7 @@ def test_weights_that_do_not_invert_are_not_published(machine, hub, tmp_path) ->
 )
 def test_what_the_hub_does_not_take(machine, hub, folder, arguments, environment, message) -> None:
     hub.publish("alice/public", {"README.md": b"#"})
-    outcome = machine.command("push", folder, "--repo-id", *arguments, **environment)
+    outcome = machine.command("push", f"local-dir:{folder}", "--repo-id", *arguments, **environment)
     assert outcome.message == "2"
     (line,) = errors(outcome)
     assert message in line
@@ -327,7 +327,7 @@ def test_a_tag_is_never_moved(machine, hub, folder) -> None:
 def test_push_says_what_it_needs(run, arguments) -> None:
     code, _, error = run("push", *arguments)
     assert code == 2
-    assert "pass NAME|FOLDER and --repo-id, or --all and --owner" in error
+    assert "pass NAME and --repo-id, or --all and --owner" in error
 
 
 # A user's own flow.
@@ -346,8 +346,8 @@ def test_a_fine_tuned_flow_keeps_its_parent(machine, hub, folder) -> None:
     )
     assert outcome.value == f"hf-hub:alice/tuned@{head(hub, 'alice/tuned')}", outcome.output
     loaded = machine.run(
-        "from zoo.sources.names import folder_of; from zoo.folder.weights import read_config\n"
-        f"value = read_config(folder_of({outcome.value!r}))"
+        "from zoo.sources import parse\n"
+        f"value = parse({outcome.value!r}).folder().config"
     )
     assert loaded.value["name"] == "tuned"
     assert loaded.value["license"] == "mit"
@@ -363,8 +363,8 @@ def test_a_flow_that_was_not_changed_has_no_parent(machine, hub) -> None:
     outcome = machine.run(
         "import zoo; flow = zoo.load('finc_mnist')\n"
         "pushed = flow.push_to_hub('alice/copy', dataset='mnist', token='hf_alice')\n"
-        "from zoo.sources.names import folder_of; from zoo.folder.weights import read_config\n"
-        "value = read_config(folder_of(pushed))"
+        "from zoo.sources import parse\n"
+        "value = parse(pushed).folder().config"
     )
     assert "parent" not in outcome.value
     assert outcome.value["sha256"] == zoo.load("finc_mnist").origin["sha256"]
@@ -377,8 +377,8 @@ def test_a_flow_that_was_not_changed_keeps_what_was_said_of_it(machine, tmp_path
     outcome = machine.run(
         f"import zoo; flow = zoo.load('local-dir:{tmp_path}')\n"
         "pushed = flow.push_to_hub('alice/kept', dataset='digits', token='hf_alice')\n"
-        "from zoo.sources.names import folder_of; from zoo.folder.weights import read_config\n"
-        "value = read_config(folder_of(pushed))"
+        "from zoo.sources import parse\n"
+        "value = parse(pushed).folder().config"
     )
     assert {key: outcome.value[key] for key in about} == about, outcome.output
     assert outcome.value["name"] == "kept"

@@ -94,7 +94,7 @@ def imports(files: list[str]) -> set[str]:
 def test_weights_of_the_hub(machine, hub, folder) -> None:
     source = f"hf-hub:alice/flow@{hub.publish_folder('alice/flow', folder)}"
     load = (
-        "import torch; from zoo.folder.weights import content_hash\n"
+        "import torch; from zoo.folder import content_hash\n"
         f"flow = torch.hub.load({str(REPOSITORY)!r}, {{!r}}, source='local', weights={source!r})\n"
         "value = content_hash(flow.state_dict())"
     )

@@ -44,7 +44,25 @@ def _evaluation(subject: Subject, measured: dict[str, Any]) -> str:
 
 def _exactness(subject: Subject, measured: dict[str, Any]) -> str:
     """The round trip of the images, and the certificate of every linear layer."""
-    layers = measured["certificate"]
+    return join(
+        "## Exactness and stability",
+        f"{percent(measured['exact_share'], 2)} of the images come back bit for bit. "
+        f"{percent(measured['float64_share'], 2)} needed float64, and "
+        f"{percent(measured['kept_share'], 2)} their pixels kept in the latents. "
+        "Before rounding, the worst pixel "
+        f"decoded is {measured['round_trip_grey_levels']:.4f} grey levels off; rounding bears half "
+        "a level.",
+        show(subject, "reconstructions.png", "Image, decoded, difference: all of it zero."),
+        _hostile(measured["hostile"]),
+        _couplings(measured["couplings"]),
+        *_certificate(measured["certificate"]),
+    )
+
+
+def _certificate(layers: list[dict[str, Any]]) -> tuple[str, ...]:
+    """The worst linear layer, and a table of all of them; nothing if there are none."""
+    if not layers:
+        return ()
     worst = max(layers, key=lambda layer: layer["gain"])
     proof = (
         "At any image size it is proven to be finite."
@@ -59,17 +77,7 @@ def _exactness(subject: Subject, measured: dict[str, Any]) -> str:
         )
         for layer in layers
     ]
-    return join(
-        "## Exactness and stability",
-        f"{percent(measured['exact_share'], 2)} of the images come back bit for bit. "
-        f"{percent(measured['float64_share'], 2)} needed float64, and "
-        f"{percent(measured['kept_share'], 2)} their pixels kept in the latents. "
-        "Before rounding, the worst pixel "
-        f"decoded is {measured['round_trip_grey_levels']:.4f} grey levels off; rounding bears half "
-        "a level.",
-        show(subject, "reconstructions.png", "Image, decoded, difference: all of it zero."),
-        _hostile(measured["hostile"]),
-        _couplings(measured["couplings"]),
+    return (
         "The inverse of a layer amplifies errors by at most its gain: "
         f"{_number(worst['gain'])} in the worst, {worst['name']}. {proof}",
         details("Certificate of every linear layer", table(heads, rows)),

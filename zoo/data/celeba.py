@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL.Image import Image
 from torch import Tensor
 
-from zoo.data.cache import memory_mapped
+from zoo.data.pixel_cache import memory_mapped
 from zoo.data.decode import decode
 from zoo.data.image_set import ImageSet, Split
 from zoo.errors import DataError

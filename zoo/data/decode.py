@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from rich.progress import track
 
-from zoo.data.cache import Pixels
+from zoo.data.pixel_cache import Pixels
 from zoo.errors import DataError, ImageError
 from zoo.pictures import MODES, open_picture
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from zoo.data.cache import Pixels, memory_mapped
+from zoo.data.pixel_cache import Pixels, memory_mapped
 from zoo.data.image_set import ImageSet, Split
 from zoo.errors import DataError
 

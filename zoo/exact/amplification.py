@@ -1,19 +1,16 @@
 """How far an image moves when its latents do: measured of a whole flow, couplings included."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from zoo.flow import Flow
+from zoo.exact.model import Model
 
 # Relative change of the latents: far above the rounding of float64, far below what bends a flow.
 CHANGE = 1e-8
 
 
 @torch.no_grad()
-def amplification(flow: "Flow", images: Tensor, batch_size: int = 50) -> Tensor:
+def amplification(flow: Model, images: Tensor, batch_size: int = 50) -> Tensor:
     """The most grey levels that a pixel moves for each relative change of the latents, (B,).
 
     Latents z change by max(|z|, 1) times Gaussian noise of a fixed seed. What rounding in float32
@@ -32,7 +29,7 @@ def amplification(flow: "Flow", images: Tensor, batch_size: int = 50) -> Tensor:
     return torch.cat(parts).nan_to_num(nan=torch.inf)
 
 
-def worst_images(flow: "Flow", images: Tensor, steps: int = 20) -> Tensor:
+def worst_images(flow: Model, images: Tensor, steps: int = 20) -> Tensor:
     """Images found by gradient ascent on the logarithm of the amplification, uint8.
 
     Args:
@@ -52,7 +49,7 @@ def worst_images(flow: "Flow", images: Tensor, steps: int = 20) -> Tensor:
     return (x.detach() * 256).floor().to(torch.uint8)
 
 
-def _moved(model: "Flow", x: Tensor) -> Tensor:
+def _moved(model: Model, x: Tensor) -> Tensor:
     """Change of decoded pixels, in grey levels, for each relative change of their latents."""
     z, _ = model(x)
     generator = torch.Generator().manual_seed(0)

@@ -1,7 +1,6 @@
 """The same image back: latents that are verified to decode to it, in the precision it takes."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -10,12 +9,10 @@ from zoo.bijections import Bijection
 from zoo.errors import NotInvertibleError
 from zoo.exact.certificate import FLOAT32_LIMIT, MARGIN
 from zoo.exact.keepsake import keep_pixels, kept_pixels
-
-if TYPE_CHECKING:
-    from zoo.flow import Flow
+from zoo.exact.model import Model
 
 
-def encode(flow: "Flow", images: Tensor) -> Tensor:
+def encode(flow: Model, images: Tensor) -> Tensor:
     """Latents (B, D) verified to decode to the images, each in the precision that it takes.
 
     float32 if that is enough for all; else float64, in which the images that float32 gives back
@@ -36,7 +33,7 @@ def encode(flow: "Flow", images: Tensor) -> Tensor:
     return _gather([*found, (pending, keep_pixels(z, images[pending]))])
 
 
-def decode(flow: "Flow", z: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+def decode(flow: Model, z: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Decode latents (B, D), each as `encode` verified it.
 
     Returns:
@@ -71,21 +68,21 @@ def precision(z: Tensor) -> dict[str, int]:
     return {"float32": single, "float64": len(z) - single - kept, "kept": kept}
 
 
-def round_trip_error(flow: "Flow", images: Tensor, z: Tensor) -> Tensor:
+def round_trip_error(flow: Model, images: Tensor, z: Tensor) -> Tensor:
     """Largest distance of a decoded pixel from its bin's centre, in grey levels, (B,)."""
     x, _ = flow.inverse(z, (images.shape[2], images.shape[3]))
     error = (x.double() * 256 - (images.double() + 0.5)).abs().flatten(1).amax(1)
     return error.nan_to_num(nan=torch.inf)
 
 
-def _precisions(flow: "Flow", size: tuple[int, int]) -> Sequence[torch.dtype]:
+def _precisions(flow: Model, size: tuple[int, int]) -> Sequence[torch.dtype]:
     """What to encode in, one after the other: not float32 where a layer alone rules it out."""
     unsafe = flow.worst_condition(size) > FLOAT32_LIMIT
     first = torch.float64 if unsafe else torch.promote_types(flow.dtype, torch.float32)
     return list(dict.fromkeys([first, torch.float64]))
 
 
-def _try(model: "Flow", images: Tensor) -> tuple[Tensor, Tensor]:
+def _try(model: Model, images: Tensor) -> tuple[Tensor, Tensor]:
     """Latents (B, D) in the model's precision, and which of them decode to their image (B,)."""
     try:
         z = model.encode_centres(images)
@@ -104,7 +101,7 @@ def _gather(found: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     return torch.cat([z for _, z in parts])[order]
 
 
-def _not_finite(flow: "Flow", images: Tensor, failed: Tensor) -> NotInvertibleError:
+def _not_finite(flow: Model, images: Tensor, failed: Tensor) -> NotInvertibleError:
     indices = failed.tolist()
     limits = [layer.limits() for _, layer in flow.named_bijections()]
     free = any(limit is not None and max(limit) == torch.inf for limit in limits)
@@ -119,7 +116,7 @@ def _not_finite(flow: "Flow", images: Tensor, failed: Tensor) -> NotInvertibleEr
 
 
 @torch.no_grad()
-def worst_layer(flow: "Flow", images: Tensor) -> tuple[str, float]:
+def worst_layer(flow: Model, images: Tensor) -> tuple[str, float]:
     """Name of the layer whose own round trip errs most on these images, and its error."""
     calls: dict[str, tuple[Bijection, Tensor, Tensor]] = {}
     hooks = [

@@ -18,7 +18,6 @@ from zoo.errors import ConfigError, NonFiniteError
 from zoo.files import remove_abandoned
 from zoo.flow import Flow
 from zoo.images import spread_levels
-from zoo.tabular.vector_flow import VectorFlow
 from zoo.training.checkpoints import AtomicCheckpointIO, checkpoint_folder, last_checkpoint
 from zoo.training.culprit import first_in_backward, first_in_forward
 from zoo.training.finetune import FineTune, Report, freeze, lasting, transfer
@@ -52,7 +51,7 @@ class DensityModule(L.LightningModule):
     A subclass saves the hyperparameters optimizer, lr, warmup_steps and schedule.
     """
 
-    flow: Flow | VectorFlow
+    flow: nn.Module
 
     def setup(self, stage: str) -> None:
         refuse_sharding(self.trainer.strategy)

@@ -1,0 +1,35 @@
+"""What exactness asks of a flow: `zoo.Flow` is one."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from zoo.bijections import Bijection
+
+
+class Model(Protocol):
+    """A flow of images, in evaluation."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of its weights."""
+
+    def at(self, dtype: torch.dtype) -> "Model":
+        """The same flow with weights of a type."""
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map (B, C, H, W) in [0, 1] to latents (B, D) and log|det| (B,)."""
+
+    def inverse(self, z: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Map latents (B, D) to (B, C, H, W) and log|det| (B,)."""
+
+    def encode_centres(self, images: Tensor) -> Tensor:
+        """Latents (B, D) of the bin centres of uint8 images (B, C, H, W)."""
+
+    def worst_condition(self, size: tuple[int, int]) -> float:
+        """The largest condition number of a layer for images of a size."""
+
+    def named_bijections(self) -> Iterator[tuple[str, Bijection]]:
+        """Name and layer of every bijection."""
