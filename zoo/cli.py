@@ -26,7 +26,7 @@ from zoo.images import spread_levels
 from zoo.latents import LatentFile
 from zoo.memory import keep_memory
 from zoo.outputs import check_outputs
-from zoo.pictures import Fit, read_image, write_grid, write_image
+from zoo.pictures import AS_IT_IS, Fit, read_image, read_images, write_grid, write_image
 from zoo.registry import LOCAL, MODELS, folder_of, list_models, load, pin
 from zoo.weights import content_hash, read_config
 
@@ -130,10 +130,14 @@ def encode(
     check_outputs([output], images, overwrite=overwrite)
     source = pin(model)  # decode may run elsewhere, and later
     flow, fit = load(source), _fit(resize, pad, original_size)
-    read = [read_image(path, flow, fit) for path in track(images, "reading", console=console)]
-    for path, (_, fitted) in zip(images, read, strict=True):
+    read = [
+        (path.with_name(fitted.name + path.suffix), pixels, fitted)
+        for path in track(images, "reading", console=console)
+        for pixels, fitted in read_images(path, flow, fit)
+    ]
+    for path, _, fitted in read:
         console.print(f"{path}: {fitted.changes}", soft_wrap=True)
-    pixels = [image for image, _ in read]
+    pixels = [image for _, image, _ in read]
     latents = _in_batches(
         [tuple(image.shape) for image in pixels],
         batch_size,
@@ -141,10 +145,10 @@ def encode(
         lambda chosen: flow.encode(torch.stack([pixels[i] for i in chosen])),
     )
     sha256 = content_hash(flow.state_dict())
-    LatentFile(source, sha256, [fitted for _, fitted in read], latents).save(output)
+    LatentFile(source, sha256, [fitted for _, _, fitted in read], latents).save(output)
+    changed = " as changed above" * any(fitted.changes != AS_IT_IS for _, _, fitted in read)
     console.print(
-        f"{len(read)} images encoded, each verified to come back exactly as changed above: "
-        f"{output}",
+        f"{len(read)} images encoded, each verified to come back exactly{changed}: {output}",
         soft_wrap=True,
     )
 
