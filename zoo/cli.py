@@ -24,6 +24,7 @@ from zoo.files import write_json
 from zoo.hub import HUB
 from zoo.images import spread_levels
 from zoo.latents import LatentFile
+from zoo.listing import endings, expand
 from zoo.memory import keep_memory
 from zoo.outputs import check_outputs
 from zoo.pictures import AS_IT_IS, Fit, read_image, read_images, write_grid, write_image
@@ -48,6 +49,9 @@ ModelOption = Annotated[str, typer.Option("--model", "-m", help=MODEL_HELP)]
 ModelArgument = Annotated[str, typer.Argument(metavar="NAME", help=MODEL_HELP)]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace files that flowzoo did not write, too.")
+]
+Splits = Annotated[
+    str, typer.Option(help="none: folders train, val and test of a folder are no splits.")
 ]
 Batch = Annotated[int, typer.Option(help="Images at a time.", min=1)]
 Resize = Annotated[bool, typer.Option("--resize", help="Resize to the model's size (default).")]
@@ -117,7 +121,9 @@ def info(name: ModelArgument) -> None:
 
 @app.command()
 def encode(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or folders.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="File for the latents.")],
     model: ModelOption = DEFAULT_MODEL,
     resize: Resize = False,
@@ -127,13 +133,16 @@ def encode(
     overwrite: Overwrite = False,
 ) -> None:
     """Encode image files into exact latents."""
-    check_outputs([output], images, overwrite=overwrite)
+    files, skipped = expand(images)
+    check_outputs([output], files, overwrite=overwrite)
+    if skipped:
+        console.print(f"{len(skipped)} files are no images by their names: {endings(skipped)}")
     source = pin(model)  # decode may run elsewhere, and later
     flow, fit = load(source), _fit(resize, pad, original_size)
     read = [
-        (path.with_name(fitted.name + path.suffix), pixels, fitted)
-        for path in track(images, "reading", console=console)
-        for pixels, fitted in read_images(path, flow, fit)
+        (f"{path}{fitted.name.removeprefix(name)}", pixels, fitted)
+        for path, name in track(files.items(), "reading", total=len(files), console=console)
+        for pixels, fitted in read_images(path, flow, fit, name)
     ]
     for path, _, fitted in read:
         console.print(f"{path}: {fitted.changes}", soft_wrap=True)
@@ -159,7 +168,11 @@ def encode_dataset(
     data: Annotated[str, typer.Option(help="Name of the data set.")],
     data_dir: Annotated[Path, typer.Option(help="Folder of the data sets' raw files.")],
     output: Annotated[Path, typer.Option("--out", "-o", help="Folder for shards and index.")],
-    split: Annotated[str, typer.Option(help="test, train, or val if there is one.")] = "test",
+    split: Annotated[
+        str | None,
+        typer.Option(help="train, val, test or all. Default: all of a folder, else test."),
+    ] = None,
+    splits: Splits = "folders",
     shard_size: Annotated[int, typer.Option(help="Images per shard.", min=1)] = 1000,
     batch_size: Batch = 250,
     strategy: Annotated[str, typer.Option(help="Lightning's, such as ddp.")] = "auto",
@@ -168,14 +181,16 @@ def encode_dataset(
     num_nodes: Annotated[int, typer.Option(help="Nodes.", min=1)] = 1,
 ) -> None:
     """Encode a whole data set into shards of exact latents; a killed run is taken up again."""
-    if split not in ("train", "val", "test"):
-        raise typer.BadParameter(f"--split is train, val or test; got {split}.")
+    if split not in (None, "train", "val", "test", "all"):
+        raise typer.BadParameter(f"--split is train, val, test or all; got {split}.")
+    _check_splits(splits)
     index = require("zoo.training.encoding", "train").encode_dataset(
         name,
         data,
         data_dir,
         output,
         split=split,
+        splits=splits,
         shard_size=shard_size,
         batch_size=batch_size,
         strategy=strategy,
@@ -206,8 +221,7 @@ def decode(
     file = LatentFile.load(latents)
     flow = load(model or file.model)
     file.check_model(content_hash(flow.state_dict()))
-    # Only the last part of a name: the file may come from anyone.
-    names = _distinct([Path(image.name).name for image in file.images])
+    names = _distinct([_inside(image.name) for image in file.images])
     paths = [output / f"{name}.png" for name in names]
     check_outputs(paths, [latents], overwrite=overwrite)
     keys = [(image.size, z.dtype) for image, z in zip(file.images, file.latents, strict=True)]
@@ -286,6 +300,7 @@ def evaluate(
     seed: Annotated[
         int, typer.Option(help="Seed of dequantization and samples.", min=0, max=2**63 - 1)
     ] = 0,
+    splits: Splits = "folders",
 ) -> None:
     """Measure bits/dim, exactness and samples on the test split; write eval.json."""
     folder = folder_of(name) if output else _own_folder(name)
@@ -297,7 +312,8 @@ def evaluate(
     flow, config = load(name), read_named_config(folder)
     dataset = config["dataset"]
     shape = {"size": flow.config.size, "channels": flow.config.channels}  # of a folder's images
-    images = data.load_images(dataset, data_dir, "test", **shape)
+    _check_splits(splits)
+    images = data.load_images(dataset, data_dir, "test", **shape, splits=splits)
     images = spread_levels(images, config.get("grey_levels"))
     others = {}
     for other in OTHERS.get(dataset, ()):
@@ -521,6 +537,11 @@ def _fit(resize: bool, pad: bool, original_size: bool) -> Fit:
     return "pad" if pad else "original" if original_size else "resize"
 
 
+def _check_splits(splits: str) -> None:
+    if splits not in ("folders", "none"):
+        raise typer.BadParameter(f"--splits is folders or none; got {splits}.")
+
+
 def _own_folder(name: str) -> Path:
     """Folder of a model, to write into."""
     if name.startswith(HUB):
@@ -531,13 +552,20 @@ def _own_folder(name: str) -> Path:
     return folder_of(name)
 
 
+def _inside(name: str) -> str:
+    """A path that stays in its folder, whatever it was: a file of latents may come from anyone."""
+    path = Path(name)
+    return "/".join(part for part in path.parts if part not in ("..", path.anchor)) or "image"
+
+
 def _distinct(names: list[str]) -> list[str]:
-    """Number those that occur more than once."""
-    distinct: list[str] = []
+    """Number those that occur more than once, or would on disks that do not tell a from A."""
+    distinct: dict[str, str] = {}
     for name in names:
-        candidates = (f"{name}_{i}" for i in itertools.count(1))
-        distinct.append(next(c for c in itertools.chain([name], candidates) if c not in distinct))
-    return distinct
+        candidates = itertools.chain([name], (f"{name}_{i}" for i in itertools.count(1)))
+        found = next(c for c in candidates if c.casefold() not in distinct)
+        distinct[found.casefold()] = found
+    return list(distinct.values())
 
 
 def _in_batches(

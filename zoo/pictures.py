@@ -33,7 +33,8 @@ class Fitted:
     """How an image file was made to fit a flow.
 
     Attributes:
-        name: File name without its ending; of the second frame of several "name#2".
+        name: Path of the file beside the others, without its ending; of the second frame of
+            several "name#2".
         original_size: (H, W) of the file.
         size: (H, W) that was encoded.
         offset: (top, left) of the original in a padded image; None if not padded.
@@ -74,7 +75,7 @@ class Frame(NamedTuple):
     changes: list[str]
 
 
-def read_images(path: Path, flow: Flow, fit: Fit) -> list[tuple[Tensor, Fitted]]:
+def read_images(path: Path, flow: Flow, fit: Fit, name: str) -> list[tuple[Tensor, Fitted]]:
     """Read all frames of any image file that Pillow reads as uint8 (C, H, W) that the flow accepts.
 
     Args:
@@ -82,6 +83,7 @@ def read_images(path: Path, flow: Flow, fit: Fit) -> list[tuple[Tensor, Fitted]]
         flow: Says how many channels and which sizes.
         fit: What to do with another size than the flow's: "resize" to it, "pad" with black to
             the next size that the flow accepts, or keep the "original" size if it is divisible.
+        name: Of the first frame; the second becomes "name#2".
 
     Raises:
         ImageError: If the file is no image, or its original size does not fit.
@@ -90,13 +92,13 @@ def read_images(path: Path, flow: Flow, fit: Fit) -> list[tuple[Tensor, Fitted]]
     if channels not in MODES:
         raise ImageError(f"the model has {channels} channels; image files have 1 or 3.")
     frames = open_frames(path, MODES[channels])
-    names = [path.stem, *(f"{path.stem}#{i}" for i in range(2, len(frames) + 1))]
+    names = [name, *(f"{name}#{i}" for i in range(2, len(frames) + 1))]
     return [_fit(frame, name, path, flow, fit) for frame, name in zip(frames, names, strict=True)]
 
 
 def read_image(path: Path, flow: Flow, fit: Fit) -> tuple[Tensor, Fitted]:
     """Read the one image of a file, as `read_images` does; refuse several."""
-    return _only(path, read_images(path, flow, fit))
+    return _only(path, read_images(path, flow, fit, path.stem))
 
 
 def _fit(frame: Frame, name: str, path: Path, flow: Flow, fit: Fit) -> tuple[Tensor, Fitted]:

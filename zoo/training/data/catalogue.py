@@ -1,6 +1,7 @@
 """Data sets by name."""
 
 from pathlib import Path
+from typing import Literal
 
 from torch import Tensor
 
@@ -26,11 +27,15 @@ IMAGE_SETS: dict[str, ImageSet] = {
     "digits": Digits(),
 }
 FOLDER = "folder"
+Splits = Literal["folders", "none"]
 DATASETS = (*IMAGE_SETS, FOLDER)
 
 
 def find_image_set(
-    name: str, size: tuple[int, int] | None = None, channels: int | None = None
+    name: str,
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    splits: Splits = "folders",
 ) -> ImageSet:
     """The data set of this name.
 
@@ -38,6 +43,7 @@ def find_image_set(
         name: One of `DATASETS`.
         size: (H, W) of the images of a folder.
         channels: 1 or 3, of the images of a folder.
+        splits: "none" if sub-folders of a folder are no splits, whatever their names.
 
     Raises:
         DataError: If the name is unknown, or a folder's images are given no size.
@@ -52,7 +58,7 @@ def find_image_set(
         )
     if channels not in (1, 3):
         raise DataError(f"images of a folder have 1 or 3 channels; got {channels}.")
-    return FolderOfImages("", size, channels)
+    return FolderOfImages("", size, channels, by_folders=splits == "folders")
 
 
 def load_images(
@@ -62,21 +68,23 @@ def load_images(
     *,
     size: tuple[int, int] | None = None,
     channels: int | None = None,
+    splits: Splits = "folders",
 ) -> Tensor:
     """All images of a split, uint8 (N, C, H, W), in memory or memory-mapped; to be read only.
 
     Args:
         name: One of `DATASETS`. "digits" is scikit-learn's tiny set of 8 x 8 digits.
         directory: Folder that holds, or will hold, the official files; or the folder of images.
-        split: "train", "test", or "val" if the data set has a validation split of its own.
+        split: "train", "test", "val" if the data set has a validation split of its own, or "all".
         size: (H, W) of the images of a folder.
         channels: 1 or 3, of the images of a folder.
+        splits: "none" if sub-folders of a folder are no splits, whatever their names.
 
     Raises:
         DataError: If the name is unknown, the data set has no such split, or files are missing or
             damaged.
     """
-    image_set, folder = find_image_set(name, size, channels), Path(directory).expanduser()
+    image_set, folder = find_image_set(name, size, channels, splits), Path(directory).expanduser()
     if split == "val" and split not in image_set.splits(folder):
         raise DataError(f"{name} has no validation split of its own; ImageData splits train.")
     return image_set.load(folder, split)

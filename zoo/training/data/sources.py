@@ -1,5 +1,6 @@
 """Data sets from their official raw files, checked by MD5 and downloaded when missing."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torchvision.datasets import MNIST, FashionMNIST
-from torchvision.datasets.mnist import read_image_file
+from torchvision.datasets.mnist import read_image_file, read_label_file
 from torchvision.datasets.utils import check_integrity, download_and_extract_archive
 
 from zoo.errors import DataError
@@ -24,6 +25,8 @@ class Source(ImageSet):
         files: MD5 of each file by name, for each split.
         archives: (URLs to try, MD5) of each archive to download into `folder`'s parent or folder.
         read: Turns one file into images (N, C, H, W).
+        read_labels: Turns one file into labels (N,).
+        label_files: Like `files`, of the labels; None if they are in the images' files.
     """
 
     name: str
@@ -31,19 +34,25 @@ class Source(ImageSet):
     files: dict[Split, dict[str, str]]
     archives: Sequence[tuple[Sequence[str], str]]
     read: Callable[[Path], Tensor]
+    read_labels: Callable[[Path], Tensor]
+    label_files: dict[Split, dict[str, str]] | None = None
 
     def load(self, directory: Path, split: Split) -> Tensor:
-        folder = directory / self.folder
-        if self._damaged(folder, split):
-            self._download(folder, split)
-        return torch.cat([self.read(folder / file) for file in self.files[split]])
+        folder, files = directory / self.folder, _of_split(self.files, split)
+        if _damaged(folder, files):
+            self._download(folder, files)
+        return torch.cat([self.read(folder / file) for file in files])
 
-    def _damaged(self, folder: Path, split: Split) -> list[str]:
-        """Names of the split's files that are missing or not the official ones."""
-        files = self.files[split].items()
-        return [file for file, md5 in files if not check_integrity(folder / file, md5)]
+    def labels(self, directory: Path, split: Split) -> list[int] | None:
+        """Digits, garments or objects as numbers; None, with a warning, if their files lack."""
+        folder, files = directory / self.folder, _of_split(self.label_files or self.files, split)
+        if damaged := _damaged(folder, files):
+            missing = f"{', '.join(damaged)} missing or damaged in {folder}"
+            warnings.warn(f"{self.name}: no labels, {missing}.", stacklevel=2)
+            return None
+        return torch.cat([self.read_labels(folder / file) for file in files]).tolist()
 
-    def _download(self, folder: Path, split: Split) -> None:
+    def _download(self, folder: Path, files: dict[str, str]) -> None:
         try:
             for urls, md5 in self.archives:
                 _download_first(urls, md5, folder)
@@ -51,12 +60,21 @@ class Source(ImageSet):
             reason = f"the download failed ({error})"
         else:
             reason = "the download did not help"
-        if damaged := self._damaged(folder, split):
+        if damaged := _damaged(folder, files):
             raise DataError(
                 f"{self.name}: {', '.join(damaged)} missing or damaged in {folder.resolve()}, and "
                 f"{reason}. Put the official, unpacked files there, or name a directory that has "
                 f"{self.folder}."
             )
+
+
+def _of_split(files: dict[Split, dict[str, str]], split: Split) -> dict[str, str]:
+    return {**files["train"], **files["test"]} if split == "all" else files[split]
+
+
+def _damaged(folder: Path, files: dict[str, str]) -> list[str]:
+    """Names of the files that are missing or not the official ones."""
+    return [file for file, md5 in files.items() if not check_integrity(folder / file, md5)]
 
 
 def _download_first(urls: Sequence[str], md5: str, folder: Path) -> None:
@@ -77,25 +95,39 @@ def _read_idx(path: Path) -> Tensor:
     return read_image_file(str(path))[:, None]
 
 
+def _records(path: Path) -> Tensor:
+    """Of CIFAR-10, (N, 3073): 1 label byte, then 3 planes of 32 x 32 bytes."""
+    return torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8).view(-1, 3073)
+
+
 def _read_cifar10(path: Path) -> Tensor:
-    # Each record is 1 label byte, then 3 planes of 32 x 32 bytes.
-    records = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8).view(-1, 3073)
-    return records[:, 1:].reshape(-1, 3, 32, 32)
+    return _records(path)[:, 1:].reshape(-1, 3, 32, 32)
+
+
+def _read_cifar10_labels(path: Path) -> Tensor:
+    return _records(path)[:, 0]
+
+
+def _read_idx_labels(path: Path) -> Tensor:
+    return read_label_file(str(path))
 
 
 def _idx_source(
-    name: str, dataset: type[MNIST], folder: str, train_md5: str, test_md5: str
+    name: str,
+    dataset: type[MNIST],
+    folder: str,
+    images: tuple[str, str],
+    labels: tuple[str, str],
 ) -> Source:
-    files: dict[Split, dict[str, str]] = {
-        "train": {"train-images-idx3-ubyte": train_md5},
-        "test": {"t10k-images-idx3-ubyte": test_md5},
-    }
-    archives = [
-        ([mirror + file for mirror in dataset.mirrors], md5)
-        for file, md5 in dataset.resources
-        if "images" in file
-    ]
-    return Source(name, folder, files, archives, _read_idx)
+    """A data set in MNIST's format; the MD5s of its images and labels, each of train and test."""
+    files, label_files = (
+        {"train": {f"train-{kind}-ubyte": md5s[0]}, "test": {f"t10k-{kind}-ubyte": md5s[1]}}
+        for kind, md5s in (("images-idx3", images), ("labels-idx1", labels))
+    )
+    # Images first: they are of use without the labels.
+    resources = sorted(dataset.resources, key=lambda resource: "labels" in resource[0])
+    archives = [([mirror + file for mirror in dataset.mirrors], md5) for file, md5 in resources]
+    return Source(name, folder, files, archives, _read_idx, _read_idx_labels, label_files)
 
 
 SOURCES: dict[str, Source] = {
@@ -105,15 +137,15 @@ SOURCES: dict[str, Source] = {
             "mnist",
             MNIST,
             "MNIST/raw",
-            "6bbc9ace898e44ae57da46a324031adb",
-            "2646ac647ad5339dbf082846283269ea",
+            ("6bbc9ace898e44ae57da46a324031adb", "2646ac647ad5339dbf082846283269ea"),
+            ("a25bea736e30d166cdddb491f175f624", "27ae3e4e09519cfbb04c329615203637"),
         ),
         _idx_source(
             "fashion_mnist",
             FashionMNIST,
             "FashionMNIST/raw",
-            "f4a8712d7a061bf5bd6d2ca38dc4d50a",
-            "8181f5470baa50b63fa0f6fddb340f0a",
+            ("f4a8712d7a061bf5bd6d2ca38dc4d50a", "8181f5470baa50b63fa0f6fddb340f0a"),
+            ("9018921c3c673c538a1fc5bad174d6f9", "15d484375f8d13e6eb1aabb0c3f46965"),
         ),
         Source(
             "cifar10",
@@ -135,6 +167,7 @@ SOURCES: dict[str, Source] = {
                 )
             ],
             _read_cifar10,
+            _read_cifar10_labels,
         ),
     )
 }
