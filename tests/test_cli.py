@@ -85,10 +85,9 @@ def test_other_sizes_and_colours_are_converted_and_said(run, model, tmp_path) ->
 
 
 def test_files_of_one_name_do_not_overwrite_each_other(run, model, tmp_path) -> None:
-    for folder in ("x", "y"):
-        (tmp_path / folder).mkdir()
-        write(tmp_path / folder / "a.png", 8, 12)
-    files = [tmp_path / folder / "a.png" for folder in ("x", "y")]
+    files = [tmp_path / name for name in ("a.png", "a.bmp")]
+    for file in files:
+        write(file, 8, 12)
     run("encode", *files, "-o", tmp_path / "z", "-m", model)
     run("decode", tmp_path / "z", "-o", tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "a_1.png"]

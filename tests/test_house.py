@@ -35,7 +35,7 @@ def imports(module: str) -> set[str]:
 
 
 def room(module: str) -> str:
-    return (module.split(".") + [""])[1]
+    return module.partition(".")[2].partition(".")[0]
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:

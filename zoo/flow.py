@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.bijections import Bijection, Center, Chain, Dequantize, Logit
-from zoo.bijections.cache import WeightCache, in_transform
+from zoo.bijections.cache import Watch, WeightCache, in_transform
 from zoo.config import FlowConfig
 from zoo.errors import ArgumentError, ImageError, LatentError, NonFiniteError, require
 from zoo.exact import round_trip
@@ -75,6 +75,7 @@ class Flow(nn.Module):
             bijection.name = name
         self._twin = WeightCache(max_entries=1)
         self._conditions = WeightCache()
+        self._watch = Watch()
 
     # The bijection of continuous images.
 
@@ -86,6 +87,7 @@ class Flow(nn.Module):
         """
         values = not self.training and not in_transform()
         check_continuous(x, self.config.channels, self.divisor, values=values)
+        self._watch.check(self)
         with self._precision(), torch.autocast(x.device.type, enabled=False):
             x, log_det = self.preprocess(x)
             total, latents = log_det.double(), []
@@ -99,6 +101,7 @@ class Flow(nn.Module):
 
     def inverse(self, z: Tensor, size: Size | None = None) -> tuple[Tensor, Tensor]:
         """Map latents (B, D) to (B, C, H, W) in [0, 1] and log|det dx/dz| (B,) in float64."""
+        self._watch.check(self)
         with self._precision(), torch.autocast(z.device.type, enabled=False):
             *latents, x = self.levels(z, size)
             total = torch.zeros(len(z), dtype=torch.float64, device=z.device)
@@ -432,6 +435,7 @@ class Flow(nn.Module):
         """This flow, or a copy of it in another dtype that is kept until the weights change."""
         if dtype == self.dtype:
             return self
+        self._watch.check(self)
         return self._twin.get(dtype, self._weights(), lambda: copy.deepcopy(self).to(dtype).eval())
 
     def worst_condition(self, size: Size) -> float:

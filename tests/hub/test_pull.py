@@ -82,7 +82,9 @@ def test_pulling_shows_a_progress_bar(machine, hub, folder, elsewhere, environme
     terminal = {**environment, "TQDM_POSITION": "-1"}
     outcome = machine.command("pull", "hf-hub:alice/flow", **terminal)
     assert re.search(r"model\.safetensors:.* 100%", outcome.output), outcome.output
-    quiet = elsewhere.command("pull", "hf-hub:alice/flow", HF_HUB_DISABLE_PROGRESS_BARS="1", **terminal)
+    quiet = elsewhere.command(
+        "pull", "hf-hub:alice/flow", HF_HUB_DISABLE_PROGRESS_BARS="1", **terminal
+    )
     assert quiet.message == "0"
     assert "%" not in quiet.output
 

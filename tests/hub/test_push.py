@@ -346,8 +346,7 @@ def test_a_fine_tuned_flow_keeps_its_parent(machine, hub, folder) -> None:
     )
     assert outcome.value == f"hf-hub:alice/tuned@{head(hub, 'alice/tuned')}", outcome.output
     loaded = machine.run(
-        "from zoo.sources import parse\n"
-        f"value = parse({outcome.value!r}).folder().config"
+        f"from zoo.sources import parse\nvalue = parse({outcome.value!r}).folder().config"
     )
     assert loaded.value["name"] == "tuned"
     assert loaded.value["license"] == "mit"

@@ -182,7 +182,7 @@ def test_infinite_latents_stop_it(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--split", "validation"], "--split is train, val or test; got validation"),
+        (["--split", "validation"], "--split is train, val, test or all; got validation"),
         (["--data", "digit"], "no data set 'digit'. Did you mean digits"),
         (["--devices", "many"], "Lightning refuses these options"),
         (["--strategy", "dpp"], "Lightning refuses these options"),

@@ -22,7 +22,6 @@ from tests.folders import (
 )
 from tests.training.runs import OVERRIDES
 from tests.training.runs import run as tiny_run
-from tests.folders import read_golden
 from zoo import load
 from zoo.architectures.registry import ARCHITECTURES
 from zoo.data import load_images

@@ -16,17 +16,17 @@ from zoo.bijections.base import Bijection
 T = TypeVar("T")
 
 
-# Fused optimisers change weights without counting it.
-_optimizer_steps = itertools.count()
-_last_step = next(_optimizer_steps)
+# Fused optimisers change weights without counting it, and so do writes through `.data`.
+_writes = itertools.count()
+_last_write = next(_writes)
 
 
-def _count_step(*_: object) -> None:
-    global _last_step
-    _last_step = next(_optimizer_steps)
+def _count_write(*_: object) -> None:
+    global _last_write
+    _last_write = next(_writes)
 
 
-register_optimizer_step_post_hook(_count_step)
+register_optimizer_step_post_hook(_count_write)
 
 
 class _Version:
@@ -40,7 +40,7 @@ class _Version:
     def _state(weight: Tensor) -> tuple[int, int, int]:
         # Inference tensors keep no version counter, and nothing may change them in place.
         count = -1 if weight.is_inference() else weight._version
-        return weight.data_ptr(), count, _last_step
+        return weight.data_ptr(), count, _last_write
 
     def is_of(self, weight: Tensor) -> bool:
         return self.weight() is weight and self.state == self._state(weight)
@@ -68,8 +68,9 @@ class WeightCache(nn.Module):
 
     State dicts, pickles and deep copies do not carry the values. In-place updates, steps of any
     optimiser of torch, `load_state_dict` and moves of device or dtype are noticed by the version
-    counter and address of each weight; writes through `.data` are not, so a change between training
-    and evaluation mode, which reaches every submodule and hence this one, forgets everything too.
+    counter and address of each weight. Writes that do not count, such as those through `.data`, are
+    noticed by the `Watch` of the flow that the weights are of. A change between training and
+    evaluation mode, which reaches every submodule and hence this one, forgets everything too.
 
     Args:
         max_entries: Number of values kept (one per key, e.g. per map size), oldest dropped first.
@@ -108,6 +109,41 @@ class WeightCache(nn.Module):
 
     def __reduce__(self) -> tuple[type["WeightCache"], tuple[int], dict[str, bool]]:
         return WeightCache, (self.max_entries,), {"training": self.training}
+
+
+class Watch:
+    """Notices every change of a flow's weights, by a copy of their bytes, and has caches forget.
+
+    Deep copies and pickles start anew.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[torch.dtype, torch.device], Tensor] = {}
+        self._lock = threading.Lock()
+
+    def check(self, flow: nn.Module) -> None:
+        """Compare the weights with those of the last call, where anything is remembered of them."""
+        if flow.training or in_graph():
+            return
+        with self._lock:
+            found = _content(itertools.chain(flow.parameters(), flow.buffers()))
+            known = self._known
+            if found.keys() != known.keys() or not all(
+                torch.equal(found[key], known[key]) for key in found
+            ):
+                _count_write()  # first: other threads go on as soon as the copy is right
+                self._known = found
+
+    def __reduce__(self) -> tuple[type["Watch"], tuple[()]]:
+        return Watch, ()
+
+
+def _content(weights: Iterable[Tensor]) -> dict[tuple[torch.dtype, torch.device], Tensor]:
+    """The bytes of weights, one tensor of each dtype and device: a GPU is waited for once."""
+    flat: dict[tuple[torch.dtype, torch.device], list[Tensor]] = {}
+    for weight in weights:
+        flat.setdefault((weight.dtype, weight.device), []).append(weight.detach().reshape(-1))
+    return {key: torch.cat(parts).view(torch.uint8) for key, parts in flat.items()}
 
 
 class CachedBijection(Bijection):

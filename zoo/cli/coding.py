@@ -17,6 +17,8 @@ from zoo.cli.common import (
     Overwrite,
     Pad,
     Resize,
+    Splits,
+    check_splits,
     choose_fit,
     console,
     in_batches,
@@ -25,12 +27,14 @@ from zoo.cli.outputs import check_outputs
 from zoo.errors import require
 from zoo.folder import content_hash
 from zoo.latents import LatentFile
-from zoo.pictures import read_image, write_image
+from zoo.pictures import AS_IT_IS, endings, expand, read_images, write_image
 from zoo.sources import load, parse
 
 
 def encode(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or folders.")
+    ],
     output: Annotated[Path, typer.Option("--out", "-o", help="File for the latents.")],
     model: ModelOption = DEFAULT_MODEL,
     resize: Resize = False,
@@ -40,13 +44,20 @@ def encode(
     overwrite: Overwrite = False,
 ) -> None:
     """Encode image files into exact latents."""
-    check_outputs([output], images, overwrite=overwrite)
+    files, skipped = expand(images)
+    check_outputs([output], files, overwrite=overwrite)
+    if skipped:
+        console.print(f"{len(skipped)} files are no images by their names: {endings(skipped)}")
     source = parse(model).pin()  # decode may run elsewhere, and later
     flow, fit = source.load(), choose_fit(resize, pad, original_size)
-    read = [read_image(path, flow, fit) for path in track(images, "reading", console=console)]
-    for path, (_, fitted) in zip(images, read, strict=True):
+    read = [
+        (f"{path}{fitted.name.removeprefix(name)}", pixels, fitted)
+        for path, name in track(files.items(), "reading", total=len(files), console=console)
+        for pixels, fitted in read_images(path, flow, fit, name)
+    ]
+    for path, _, fitted in read:
         console.print(f"{path}: {fitted.changes}", soft_wrap=True)
-    pixels = [image for image, _ in read]
+    pixels = [image for _, image, _ in read]
     latents = in_batches(
         [tuple(image.shape) for image in pixels],
         batch_size,
@@ -54,10 +65,10 @@ def encode(
         lambda chosen: flow.encode(torch.stack([pixels[i] for i in chosen])),
     )
     sha256 = content_hash(flow.state_dict())
-    LatentFile(str(source), sha256, [fitted for _, fitted in read], latents).save(output)
+    LatentFile(str(source), sha256, [fitted for _, _, fitted in read], latents).save(output)
+    changed = " as changed above" * any(fitted.changes != AS_IT_IS for _, _, fitted in read)
     console.print(
-        f"{len(read)} images encoded, each verified to come back exactly as changed above: "
-        f"{output}",
+        f"{len(read)} images encoded, each verified to come back exactly{changed}: {output}",
         soft_wrap=True,
     )
 
@@ -67,7 +78,11 @@ def encode_dataset(
     data: Annotated[str, typer.Option(help="Name of the data set.")],
     data_dir: Annotated[Path, typer.Option(help="Folder of the data sets' raw files.")],
     output: Annotated[Path, typer.Option("--out", "-o", help="Folder for shards and index.")],
-    split: Annotated[str, typer.Option(help="test, train, or val if there is one.")] = "test",
+    split: Annotated[
+        str | None,
+        typer.Option(help="train, val, test or all. Default: all of a folder, else test."),
+    ] = None,
+    splits: Splits = "folders",
     shard_size: Annotated[int, typer.Option(help="Images per shard.", min=1)] = 1000,
     batch_size: Batch = 250,
     strategy: Annotated[str, typer.Option(help="Lightning's, such as ddp.")] = "auto",
@@ -76,14 +91,16 @@ def encode_dataset(
     num_nodes: Annotated[int, typer.Option(help="Nodes.", min=1)] = 1,
 ) -> None:
     """Encode a whole data set into shards of exact latents; a killed run is taken up again."""
-    if split not in ("train", "val", "test"):
-        raise typer.BadParameter(f"--split is train, val or test; got {split}.")
+    if split not in (None, "train", "val", "test", "all"):
+        raise typer.BadParameter(f"--split is train, val, test or all; got {split}.")
+    check_splits(splits)
     index = require("zoo.latents.encoding", "train").encode_dataset(
         name,
         data,
         data_dir,
         output,
         split=split,
+        splits=splits,
         shard_size=shard_size,
         batch_size=batch_size,
         strategy=strategy,
@@ -113,8 +130,7 @@ def decode(
     file = LatentFile.load(latents)
     flow = load(model or file.model)
     file.check_model(content_hash(flow.state_dict()))
-    # Only the last part of a name: the file may come from anyone.
-    names = _distinct([Path(image.name).name for image in file.images])
+    names = _distinct([_inside(image.name) for image in file.images])
     paths = [output / f"{name}.png" for name in names]
     check_outputs(paths, [latents], overwrite=overwrite)
     keys = [(image.size, z.dtype) for image, z in zip(file.images, file.latents, strict=True)]
@@ -131,10 +147,17 @@ def decode(
     console.print(f"{len(paths)} images decoded into {output}/")
 
 
+def _inside(name: str) -> str:
+    """A path that stays in its folder, whatever it was: a file of latents may come from anyone."""
+    path = Path(name)
+    return "/".join(part for part in path.parts if part not in ("..", path.anchor)) or "image"
+
+
 def _distinct(names: list[str]) -> list[str]:
-    """Number those that occur more than once."""
-    distinct: list[str] = []
+    """Number those that occur more than once, or would on disks that do not tell a from A."""
+    distinct: dict[str, str] = {}
     for name in names:
-        candidates = (f"{name}_{i}" for i in itertools.count(1))
-        distinct.append(next(c for c in itertools.chain([name], candidates) if c not in distinct))
-    return distinct
+        candidates = itertools.chain([name], (f"{name}_{i}" for i in itertools.count(1)))
+        found = next(c for c in candidates if c.casefold() not in distinct)
+        distinct[found.casefold()] = found
+    return list(distinct.values())

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
+from zoo import data
 from zoo.pictures import Fit
 
 console = Console(markup=False, highlight=False)
@@ -21,6 +22,9 @@ OwnArgument = Annotated[str, typer.Argument(metavar="NAME", help=OWN_HELP)]
 ModelArgument = Annotated[str, typer.Argument(metavar="NAME", help=MODEL_HELP)]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace files that flowzoo did not write, too.")
+]
+Splits = Annotated[
+    str, typer.Option(help="none: folders train, val and test of a folder are no splits.")
 ]
 Batch = Annotated[int, typer.Option(help="Images at a time.", min=1)]
 Resize = Annotated[bool, typer.Option("--resize", help="Resize to the model's size (default).")]
@@ -53,3 +57,10 @@ def in_batches(
     for batch in track(batches, task, console=console):
         results.update(zip(batch, run(batch), strict=True))
     return [results[i] for i in range(len(keys))]
+
+
+def check_splits(splits: str) -> data.Splits:
+    """The value of --splits, one of two."""
+    if splits not in ("folders", "none"):
+        raise typer.BadParameter(f"--splits is folders or none; got {splits}.")
+    return "none" if splits == "none" else "folders"

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from zoo.cli.common import OWN_HELP, Batch, ModelArgument, console
+from zoo.cli.common import OWN_HELP, Batch, ModelArgument, Splits, check_splits, console
 from zoo.data import load_images
 from zoo.errors import DataError, require
 from zoo.files import write_json
@@ -26,17 +26,19 @@ def evaluate(
     seed: Annotated[
         int, typer.Option(help="Seed of dequantization and samples.", min=0, max=2**63 - 1)
     ] = 0,
+    splits: Splits = "folders",
 ) -> None:
     """Measure bits/dim, exactness and samples on the test split; write eval.json."""
     from zoo.evaluation.evaluate import evaluate as run
     from zoo.evaluation.hostile import hostile_count
     from zoo.evaluation.outliers import OTHERS, compared_sets
 
+    chosen = check_splits(splits)
     source = parse(name).pin()
     folder = source.folder() if output else source.own_folder()
     flow, dataset = source.load(), folder.dataset
     size, channels = flow.config.size, flow.config.channels  # of a folder's images
-    images = load_images(dataset, data_dir, "test", size=size, channels=channels)
+    images = load_images(dataset, data_dir, "test", size=size, channels=channels, splits=chosen)
     images = spread_levels(images, folder.config.get("grey_levels"))
     others = {}
     for other in OTHERS.get(dataset, ()):

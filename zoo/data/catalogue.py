@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from zoo.data.picture_folder import FolderOfImages
 from zoo.errors import ArgumentError, DataError, suggest
 
 FOLDER = "folder"
+Splits = Literal["folders", "none"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,10 @@ register_dataset("digits", Digits(), DIGITS)
 
 
 def find_image_set(
-    name: str, size: tuple[int, int] | None = None, channels: int | None = None
+    name: str,
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    splits: Splits = "folders",
 ) -> ImageSet:
     """The data set of this name.
 
@@ -95,6 +100,7 @@ def find_image_set(
         name: One of `list_datasets`.
         size: (H, W) of the images of a folder.
         channels: 1 or 3, of the images of a folder.
+        splits: "none" if sub-folders of a folder are no splits, whatever their names.
 
     Raises:
         DataError: If the name is unknown, or a folder's images are given no size.
@@ -111,7 +117,7 @@ def find_image_set(
         )
     if channels not in (1, 3):
         raise DataError(f"images of a folder have 1 or 3 channels; got {channels}.")
-    return FolderOfImages("", size, channels)
+    return FolderOfImages("", size, channels, by_folders=splits == "folders")
 
 
 def load_images(
@@ -121,21 +127,23 @@ def load_images(
     *,
     size: tuple[int, int] | None = None,
     channels: int | None = None,
+    splits: Splits = "folders",
 ) -> Tensor:
     """All images of a split, uint8 (N, C, H, W), in memory or memory-mapped; to be read only.
 
     Args:
         name: One of `list_datasets`. "digits" is scikit-learn's tiny set of 8 x 8 digits.
         directory: Folder that holds, or will hold, the official files; or the folder of images.
-        split: "train", "test", or "val" if the data set has a validation split of its own.
+        split: "train", "test", "val" if the data set has a validation split of its own, or "all".
         size: (H, W) of the images of a folder.
         channels: 1 or 3, of the images of a folder.
+        splits: "none" if sub-folders of a folder are no splits, whatever their names.
 
     Raises:
         DataError: If the name is unknown, the data set has no such split, or files are missing or
             damaged.
     """
-    image_set, folder = find_image_set(name, size, channels), Path(directory).expanduser()
+    image_set, folder = find_image_set(name, size, channels, splits), Path(directory).expanduser()
     if split == "val" and split not in image_set.splits(folder):
         raise DataError(f"{name} has no validation split of its own; ImageData splits train.")
     return image_set.load(folder, split)

@@ -1,16 +1,17 @@
 """CelebA at 64 x 64, from the files that torchvision.datasets.CelebA reads."""
 
 from pathlib import Path
+from typing import Any
 
 from PIL.Image import Image
 from torch import Tensor
 
-from zoo.data.pixel_cache import memory_mapped
 from zoo.data.decode import decode
 from zoo.data.image_set import ImageSet, Split
+from zoo.data.pixel_cache import memory_mapped
 from zoo.errors import DataError
 
-OFFICIAL: dict[Split, str] = {"train": "train", "val": "valid", "test": "test"}
+OFFICIAL: dict[Split, str] = {"train": "train", "val": "valid", "test": "test", "all": "all"}
 CROP, SIDE = 148, 64
 
 
@@ -24,20 +25,11 @@ class CelebA64(ImageSet):
     def splits(self, directory: Path) -> tuple[Split, ...]:
         return ("train", "val", "test")
 
-    def load(self, directory: Path, split: Split) -> Tensor:
-        from torchvision.datasets import CelebA
+    def names(self, directory: Path, split: Split) -> list[str]:
+        return list(self._faces(directory, split).filename)
 
-        try:
-            # Never by itself: it is 1.4 GB from a place that limits downloads.
-            faces = CelebA(directory, OFFICIAL[split], target_type=[], download=False)
-        except (OSError, RuntimeError) as error:
-            folder = directory / CelebA.base_folder
-            official = ", ".join(name for _, _, name in CelebA.file_list if name.endswith(".txt"))
-            raise DataError(
-                f"celeba64: the official files are missing or damaged in {folder.resolve()}. Put "
-                f"img_align_celeba/ (unpacked) and {official} there, or run "
-                f"torchvision.datasets.CelebA({str(directory)!r}, download=True) once."
-            ) from error
+    def load(self, directory: Path, split: Split) -> Tensor:
+        faces = self._faces(directory, split)
         folder = directory / faces.base_folder
         files = [folder / "img_align_celeba" / name for name in faces.filename]
         if missing := [file.name for file in files if not file.is_file()]:
@@ -48,6 +40,21 @@ class CelebA64(ImageSet):
         return memory_mapped(
             f"celeba64-{split}", folder, files, (3, SIDE, SIDE), lambda: decode(files, 3, _fit)
         )
+
+    def _faces(self, directory: Path, split: Split) -> Any:
+        from torchvision.datasets import CelebA
+
+        try:
+            # Never by itself: it is 1.4 GB from a place that limits downloads.
+            return CelebA(directory, OFFICIAL[split], target_type=[], download=False)
+        except (OSError, RuntimeError) as error:
+            folder = directory / CelebA.base_folder
+            official = ", ".join(name for _, _, name in CelebA.file_list if name.endswith(".txt"))
+            raise DataError(
+                f"celeba64: the official files are missing or damaged in {folder.resolve()}. Put "
+                f"img_align_celeba/ (unpacked) and {official} there, or run "
+                f"torchvision.datasets.CelebA({str(directory)!r}, download=True) once."
+            ) from error
 
 
 def _fit(picture: Image) -> Image:

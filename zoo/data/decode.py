@@ -34,7 +34,7 @@ def decode(
 
     def read(file: Path) -> Pixels | None:
         try:
-            picture = fit(open_picture(file, MODES[channels])[0])
+            picture = fit(open_picture(file, MODES[channels]))
         except ImageError as error:
             broken.append(str(error))
             return None

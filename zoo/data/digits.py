@@ -18,4 +18,4 @@ class Digits(ImageSet):
         except ImportError as error:
             raise DataError("the digits are scikit-learn's: pip install scikit-learn.") from error
         images = torch.from_numpy(load_digits().images * 15).to(torch.uint8)[:, None]  # 0 .. 240
-        return images[:1500] if split == "train" else images[1500:]
+        return {"train": images[:1500], "test": images[1500:], "all": images}[split]

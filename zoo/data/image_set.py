@@ -1,12 +1,13 @@
 """What every data set of images is."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from torch import Tensor
 
-Split = Literal["train", "val", "test"]
+Split = Literal["train", "val", "test", "all"]
 
 
 class ImageSet(ABC):
@@ -18,8 +19,16 @@ class ImageSet(ABC):
 
     @abstractmethod
     def load(self, directory: Path, split: Split) -> Tensor:
-        """All images of one of its splits, uint8 (N, C, H, W), to be read only.
+        """All images of one of its splits, or of "all", uint8 (N, C, H, W), to be read only.
 
         Raises:
             DataError: If files are missing, damaged or not of this data set.
         """
+
+    def names(self, directory: Path, split: Split) -> Sequence[str] | None:
+        """Path of each image's file within the directory; None if images have no files."""
+        return None
+
+    def labels(self, directory: Path, split: Split) -> Sequence[str | int | None] | None:
+        """Label of each image; None if nothing here reads labels of this data set."""
+        return None

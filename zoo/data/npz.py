@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from zoo.data.pixel_cache import Pixels, memory_mapped
 from zoo.data.image_set import ImageSet, Split
+from zoo.data.pixel_cache import Pixels, memory_mapped
 from zoo.errors import DataError
 
 BATCHES = 10
@@ -57,6 +57,8 @@ class DownsampledImageNet(ImageSet):
     def _files(self, split: Split) -> list[str]:
         if split == "test":
             return [f"Imagenet{self.side}_val_npz/val_data.npz"]
+        if split == "all":
+            return [*self._files("train"), *self._files("test")]
         share = BATCHES // len(self.train_folders)
         return [
             f"{self.train_folders[batch // share]}/train_data_batch_{batch + 1}.npz"

@@ -1,6 +1,7 @@
 """Data sets from their official raw files, checked by MD5 and downloaded when missing."""
 
 import hashlib
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from torch import Tensor
 
 from zoo.data.image_set import ImageSet, Split
 from zoo.errors import DataError
+
+Md5 = tuple[str, str]  # of a file, and of its archive
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Source(ImageSet):
         files: MD5 of each file by name, for each split.
         archives: (URLs to try, MD5) of each archive to download into `folder`'s parent or folder.
         read: Turns one file into images (N, C, H, W).
+        read_labels: Turns one file into labels (N,).
+        label_files: Like `files`, of the labels; None if they are in the images' files.
     """
 
     name: str
@@ -30,19 +35,25 @@ class Source(ImageSet):
     files: dict[Split, dict[str, str]]
     archives: Sequence[tuple[Sequence[str], str]]
     read: Callable[[Path], Tensor]
+    read_labels: Callable[[Path], Tensor]
+    label_files: dict[Split, dict[str, str]] | None = None
 
     def load(self, directory: Path, split: Split) -> Tensor:
-        folder = directory / self.folder
-        if self._damaged(folder, split):
-            self._download(folder, split)
-        return torch.cat([self.read(folder / file) for file in self.files[split]])
+        folder, files = directory / self.folder, _of_split(self.files, split)
+        if _damaged(folder, files):
+            self._download(folder, files)
+        return torch.cat([self.read(folder / file) for file in files])
 
-    def _damaged(self, folder: Path, split: Split) -> list[str]:
-        """Names of the split's files that are missing or not the official ones."""
-        files = self.files[split].items()
-        return [file for file, md5 in files if _md5(folder / file) != md5]
+    def labels(self, directory: Path, split: Split) -> list[int] | None:
+        """Digits, garments or objects as numbers; None, with a warning, if their files lack."""
+        folder, files = directory / self.folder, _of_split(self.label_files or self.files, split)
+        if damaged := _damaged(folder, files):
+            missing = f"{', '.join(damaged)} missing or damaged in {folder}"
+            warnings.warn(f"{self.name}: no labels, {missing}.", stacklevel=2)
+            return None
+        return torch.cat([self.read_labels(folder / file) for file in files]).tolist()
 
-    def _download(self, folder: Path, split: Split) -> None:
+    def _download(self, folder: Path, files: dict[str, str]) -> None:
         try:
             for urls, md5 in self.archives:
                 _download_first(urls, md5, folder)
@@ -50,12 +61,21 @@ class Source(ImageSet):
             reason = f"the download failed ({error})"
         else:
             reason = "the download did not help"
-        if damaged := self._damaged(folder, split):
+        if damaged := _damaged(folder, files):
             raise DataError(
                 f"{self.name}: {', '.join(damaged)} missing or damaged in {folder.resolve()}, and "
                 f"{reason}. Put the official, unpacked files there, or name a directory that has "
                 f"{self.folder}."
             )
+
+
+def _of_split(files: dict[Split, dict[str, str]], split: Split) -> dict[str, str]:
+    return {**files["train"], **files["test"]} if split == "all" else files[split]
+
+
+def _damaged(folder: Path, files: dict[str, str]) -> list[str]:
+    """Names of the files that are missing or not the official ones."""
+    return [file for file, md5 in files.items() if _md5(folder / file) != md5]
 
 
 def _download_first(urls: Sequence[str], md5: str, folder: Path) -> None:
@@ -85,23 +105,47 @@ def _read_idx(path: Path) -> Tensor:
     return torch.frombuffer(bytearray(data[16:]), dtype=torch.uint8).view(*shape)[:, None]
 
 
+def _records(path: Path) -> Tensor:
+    """Of CIFAR-10, (N, 3073): 1 label byte, then 3 planes of 32 x 32 bytes."""
+    return torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8).view(-1, 3073)
+
+
 def _read_cifar10(path: Path) -> Tensor:
-    # Each record is 1 label byte, then 3 planes of 32 x 32 bytes.
-    records = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8).view(-1, 3073)
-    return records[:, 1:].reshape(-1, 3, 32, 32)
+    return _records(path)[:, 1:].reshape(-1, 3, 32, 32)
+
+
+def _read_cifar10_labels(path: Path) -> Tensor:
+    return _records(path)[:, 0]
+
+
+def _read_idx_labels(path: Path) -> Tensor:
+    return torch.frombuffer(bytearray(path.read_bytes()[8:]), dtype=torch.uint8)
 
 
 def _idx_source(
-    name: str, folder: str, mirrors: Sequence[str], md5: dict[Split, tuple[str, str]]
+    name: str,
+    folder: str,
+    mirrors: Sequence[str],
+    images: dict[Split, Md5],
+    labels: dict[Split, Md5],
 ) -> Source:
-    """MNIST's layout: for each split the MD5 of its file of images, unpacked and as an archive."""
-    names: dict[Split, str] = {"train": "train-images-idx3-ubyte", "test": "t10k-images-idx3-ubyte"}
+    """A data set in MNIST's format: images first, which are of use without their labels."""
+    kinds = (("images-idx3", images), ("labels-idx1", labels))
+    files, label_files = (_idx_files(kind, md5s) for kind, md5s in kinds)
     archives = [
-        ([f"{mirror}{names[split]}.gz" for mirror in mirrors], packed)
-        for split, (_, packed) in md5.items()
+        ([f"{mirror}{_idx_name(split, kind)}.gz" for mirror in mirrors], packed)
+        for kind, md5s in kinds
+        for split, (_, packed) in md5s.items()
     ]
-    files = {split: {names[split]: unpacked} for split, (unpacked, _) in md5.items()}
-    return Source(name, folder, files, archives, _read_idx)
+    return Source(name, folder, files, archives, _read_idx, _read_idx_labels, label_files)
+
+
+def _idx_files(kind: str, md5s: dict[Split, Md5]) -> dict[Split, dict[str, str]]:
+    return {split: {_idx_name(split, kind): md5} for split, (md5, _) in md5s.items()}
+
+
+def _idx_name(split: Split, kind: str) -> str:
+    return f"{'train' if split == 'train' else 't10k'}-{kind}-ubyte"
 
 
 MIRRORS_MNIST = (
@@ -121,6 +165,10 @@ SOURCES: dict[str, Source] = {
                 "train": ("6bbc9ace898e44ae57da46a324031adb", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
                 "test": ("2646ac647ad5339dbf082846283269ea", "9fb629c4189551a2d022fa330f9573f3"),
             },
+            {
+                "train": ("a25bea736e30d166cdddb491f175f624", "d53e105ee54ea40749a09fcbcd1e9432"),
+                "test": ("27ae3e4e09519cfbb04c329615203637", "ec29112dd5afa0611ce80d1b7f02629c"),
+            },
         ),
         _idx_source(
             "fashion_mnist",
@@ -129,6 +177,10 @@ SOURCES: dict[str, Source] = {
             {
                 "train": ("f4a8712d7a061bf5bd6d2ca38dc4d50a", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
                 "test": ("8181f5470baa50b63fa0f6fddb340f0a", "bef4ecab320f06d8554ea6380940ec79"),
+            },
+            {
+                "train": ("9018921c3c673c538a1fc5bad174d6f9", "25c81989df183df01b3e8a0aad5dffbe"),
+                "test": ("15d484375f8d13e6eb1aabb0c3f46965", "bb300cfdad3c16e7a12a480ee83cd310"),
             },
         ),
         Source(
@@ -151,6 +203,7 @@ SOURCES: dict[str, Source] = {
                 )
             ],
             _read_cifar10,
+            _read_cifar10_labels,
         ),
     )
 }

@@ -1,7 +1,8 @@
 """Any folder of images, of any sizes, flat or nested."""
 
 import hashlib
-from collections.abc import Iterator
+import warnings
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from zoo.data.pixel_cache import memory_mapped
 from zoo.data.decode import decode
 from zoo.data.image_set import ImageSet, Split
+from zoo.data.pixel_cache import memory_mapped
 from zoo.errors import DataError
+from zoo.pictures.listing import Listing, endings, list_pictures
 
 SUBFOLDERS: dict[Split, tuple[str, ...]] = {
     "train": ("train", "training"),
@@ -24,33 +26,54 @@ TEST_SHARE = 10
 
 @dataclass(frozen=True)
 class FolderOfImages(ImageSet):
-    """All files below a folder, resized and cropped to one size.
+    """All picture files below a folder, resized and cropped to one size.
 
     A sub-folder train makes the sub-folders train, test and, if there is one, val the splits.
-    Otherwise every tenth file, by a hash of its path within the folder, is of the test split: the
-    same ones on every machine, whatever files come or go.
+    Otherwise, or if the splits are not to be sub-folders, every tenth file, by a hash of its path
+    within the folder, is of the test split: the same ones on every machine, whatever files come or
+    go.
 
     Attributes:
         folder: The folder, below the data directory.
         size: (H, W). The largest central part of an image that has this ratio of sides is resized
             to it (Lanczos); an image that has this size is left as it is.
         channels: 1 for grey, 3 for RGB; images of the other kind are converted.
+        by_folders: Whether sub-folders train, val and test are the splits.
     """
 
     folder: str
     size: tuple[int, int]
     channels: int
+    by_folders: bool = True
 
     def splits(self, directory: Path) -> tuple[Split, ...]:
-        return tuple(_official(directory / self.folder)) or super().splits(directory)
+        return tuple(self._folders(directory / self.folder)) or super().splits(directory)
+
+    def names(self, directory: Path, split: Split) -> Sequence[str]:
+        root = directory / self.folder
+        return [file.relative_to(root).as_posix() for file in self._files(root, split).pictures]
+
+    def labels(self, directory: Path, split: Split) -> Sequence[str | None]:
+        """The first folder of each image's path, below that of its split."""
+        root = directory / self.folder
+        tops = [folder.name for folder in self._folders(root).values()]
+        paths = (name.split("/")[:-1] for name in self.names(directory, split))
+        below = (path[1:] if path and path[0] in tops else path for path in paths)
+        return [path[0] if path else None for path in below]
 
     def load(self, directory: Path, split: Split) -> Tensor:
         root = directory / self.folder
-        files = self._files(root, split)
+        files, skipped = self._files(root, split)
+        if skipped:
+            warnings.warn(
+                f"{root}: {len(files)} images are the {split} split; {len(skipped)} files are "
+                f"no pictures by their names and are skipped: {endings(skipped)}.",
+                stacklevel=2,
+            )
         if not files:
             raise DataError(
-                f"no images for the {split} split in {root.resolve()}. It must hold image files, "
-                "or sub-folders train and test of image files."
+                f"no images for the {split} split in {root.resolve()}. It must hold files named "
+                "as images, such as .png, or sub-folders train and test of them."
             )
         height, width = self.size
         name = f"{split}-{height}x{width}x{self.channels}"
@@ -60,14 +83,49 @@ class FolderOfImages(ImageSet):
             lambda: decode(files, self.channels, fit),
         )
 
-    def _files(self, root: Path, split: Split) -> list[Path]:
-        if official := _official(root):
-            return sorted(_visible_files(official[split])) if split in official else []
-        return [
+    def _files(self, root: Path, split: Split) -> Listing:
+        folders = self._folders(root) if split != "all" else {}
+        if folders:
+            _say_what_is_beside(root, folders)
+            return list_pictures(folders[split]) if split in folders else Listing([], [])
+        files, skipped = list_pictures(root)
+        chosen = [
             file
-            for file in sorted(_visible_files(root))
-            if _is_test(file.relative_to(root)) == (split == "test")
+            for file in files
+            if split == "all" or _is_test(file.relative_to(root)) == (split == "test")
         ]
+        return Listing(chosen, skipped)
+
+    def _folders(self, root: Path) -> dict[Split, Path]:
+        """The sub-folders that are splits; none if all are to be images of one set."""
+        found = _official(root) if self.by_folders else {}
+        if set(found) == {"train"} and (others := _beside(root, found.values(), folders=True)):
+            raise DataError(
+                f"{root} has a folder {found['train'].name} beside {len(others)} other images in "
+                "folders, and neither test nor val. If it is a split, move the others away or add "
+                "a folder test; if it is a class, pass data.splits: none (--splits none)."
+            )
+        return found
+
+
+def _beside(root: Path, splits: Collection[Path], folders: bool = False) -> list[Path]:
+    """Pictures below the root in none of the splits; only those in folders, if so wanted."""
+    return [
+        file
+        for file in list_pictures(root).pictures
+        if not any(split in file.parents for split in splits)
+        and not (folders and file.parent == root)
+    ]
+
+
+def _say_what_is_beside(root: Path, folders: dict[Split, Path]) -> None:
+    if beside := _beside(root, folders.values()):
+        names = ", ".join(folder.name for folder in folders.values())
+        warnings.warn(
+            f"{root}: the splits are its folders {names}; {len(beside)} images beside them are "
+            "skipped. data.splits: none (--splits none) takes all.",
+            stacklevel=4,
+        )
 
 
 def _official(root: Path) -> dict[Split, Path]:
@@ -81,18 +139,6 @@ def _official(root: Path) -> dict[Split, Path]:
         if name in folders
     }
     return found if "train" in found else {}
-
-
-def _visible_files(folder: Path) -> Iterator[Path]:
-    if not folder.is_dir():
-        return
-    for path in folder.iterdir():
-        if path.name.startswith("."):
-            continue
-        if path.is_dir():
-            yield from _visible_files(path)
-        else:
-            yield path
 
 
 def _is_test(path: Path) -> bool:

@@ -73,6 +73,21 @@ class LatentSet(Dataset[Tensor]):
             batch[places] = self._latents(shard)[rows].to(self.dtype)
         return batch
 
+    @property
+    def names(self) -> list[str | None]:
+        """Path of each image's file within the data set's folder; None where it had no file."""
+        return self._origins("names")
+
+    @property
+    def labels(self) -> list[str | int | None]:
+        """Label of each image: its class folder's name, or its number; None if none was found."""
+        return self._origins("labels")
+
+    def _origins(self, key: str) -> list[Any]:
+        return [
+            value for entry in self._shards for value in entry.get(key) or [None] * entry["images"]
+        ]
+
     def decode(self, indices: Index) -> Tensor:
         """The original images, uint8 (C, H, W) of one index or (B, C, H, W) of several.
 

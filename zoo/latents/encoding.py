@@ -12,8 +12,8 @@ from lightning.pytorch.callbacks import Callback, RichProgressBar
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from zoo.data import Split, load_images
-from zoo.errors import ArgumentError, NotInvertibleError
+from zoo.data import FOLDER, Split, Splits, find_image_set
+from zoo.errors import ArgumentError, DataError, NotInvertibleError
 from zoo.flow import Flow
 from zoo.folder import content_hash
 from zoo.folder.versions import versions
@@ -60,6 +60,7 @@ class ShardData(L.LightningDataModule):
         split: Which part of it.
         shard_size: Images per shard.
         output: Folder of the shards.
+        splits: Whether sub-folders of a folder are its splits, as for `find_image_set`.
     """
 
     def __init__(
@@ -71,21 +72,24 @@ class ShardData(L.LightningDataModule):
         split: Split,
         shard_size: int,
         output: Path,
+        splits: Splits,
     ) -> None:
         super().__init__()
         # More processes than shards are no mistake, least of all near the end of a resumed run.
         self.allow_zero_length_dataloader_with_multiple_devices = True
         self.flow, self.source, self.output = flow, source, output
-        self.dataset, self.directory, self.split = dataset, directory, split
+        self.dataset, self.directory, self.split = dataset, directory.expanduser(), split
         self.shard_size = shard_size
+        # The config says what becomes of the images of a folder.
+        self.image_set = find_image_set(dataset, flow.config.size, flow.config.channels, splits)
 
     def prepare_data(self) -> None:
         self._load()  # downloaded, or decoded into the cache, by one process
 
     def _load(self) -> Tensor:
-        config = self.flow.config  # says what becomes of the images of a folder
-        shape: dict[str, Any] = {"size": config.size, "channels": config.channels}
-        return load_images(self.dataset, self.directory, self.split, **shape)
+        if self.split == "val" and self.split not in self.image_set.splits(self.directory):
+            raise DataError(f"{self.dataset} has no validation split of its own.")
+        return self.image_set.load(self.directory, self.split)
 
     def setup(self, stage: str) -> None:
         self.images = self._load()
@@ -102,7 +106,9 @@ class ShardData(L.LightningDataModule):
             shard_size=self.shard_size,
             grey_levels=parse(self.source).folder().config.get("grey_levels"),
         )
-        self.folder = ShardFolder(self.output, encoded)
+        names = self.image_set.names(self.directory, self.split)
+        labels = self.image_set.labels(self.directory, self.split)
+        self.folder = ShardFolder(self.output, encoded, names, labels)
 
     def predict_dataloader(self) -> DataLoader[Shard]:
         # Lightning waits for all processes after this, so all of them see the same shards missing.
@@ -173,7 +179,8 @@ def encode_dataset(
     directory: Path,
     output: Path,
     *,
-    split: Split = "test",
+    split: Split | None = None,
+    splits: Splits = "folders",
     shard_size: int = 1000,
     batch_size: int = 250,
     **options: Any,
@@ -185,8 +192,9 @@ def encode_dataset(
         dataset: Name of the data set, as for `load_images`.
         directory: Folder of its raw files.
         output: Folder for the shards; all nodes must see the same.
-        split: "train" (with what ImageData splits off for validation), "test", or "val" if the data
-            set has a validation split of its own.
+        split: "train" (with what ImageData splits off for validation), "test", "val" if the data
+            set has a validation split of its own, or "all"; by default all of a folder, else test.
+        splits: "none" if sub-folders of a folder are no splits, whatever their names.
         shard_size: Images per shard, whose latents are in memory until it is written.
         batch_size: Images that the flow takes at a time.
         **options: strategy, accelerator, devices, num_nodes and others of Lightning's Trainer.
@@ -201,7 +209,8 @@ def encode_dataset(
     pinned = parse(source).pin()
     flow = pinned.load()
     trainer = _trainer(options)
-    data = ShardData(flow, str(pinned), dataset, directory, split, shard_size, output)
+    split = split or ("all" if dataset == FOLDER else "test")
+    data = ShardData(flow, str(pinned), dataset, directory, split, shard_size, output, splits)
     trainer.predict(Encoder(flow, batch_size), datamodule=data, return_predictions=False)
     return read_index(output) if trainer.is_global_zero else None
 

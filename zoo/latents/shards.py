@@ -8,6 +8,7 @@ names its set, and carries the content hash of its latents.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +36,7 @@ class EncodedSet:
         model: Source of the flow, as for `zoo.load`.
         sha256: Content hash of its weights.
         dataset: Name of the data set.
-        split: "train" or "test".
+        split: "train", "val", "test" or "all".
         images: Number of images.
         image_size: (C, H, W) of each.
         images_sha256: Hash of all their pixels.
@@ -91,13 +92,22 @@ class ShardFolder:
     Args:
         folder: Created if missing.
         encoded: What it holds.
+        names: Path of each image's file, where images have files.
+        labels: Label of each image, where they have labels.
 
     Raises:
         LatentError: If it holds anything else.
     """
 
-    def __init__(self, folder: Path, encoded: EncodedSet) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        encoded: EncodedSet,
+        names: Sequence[str] | None = None,
+        labels: Sequence[str | int | None] | None = None,
+    ) -> None:
         self.folder, self.encoded = folder, encoded
+        self.origins = {"names": names, "labels": labels}
         # In this order: another process may write the index in between, and then shards.
         others = list(folder.glob("[!.]*"))
         if not (folder / INDEX).exists():
@@ -129,6 +139,12 @@ class ShardFolder:
             versions: What encoded it.
         """
         tensors = {LATENTS: latents.cpu().contiguous()}
+        mine = self.encoded.range(shard)
+        origins = {
+            key: list(values[mine.start : mine.stop])
+            for key, values in self.origins.items()
+            if values is not None
+        }
         about = {
             "set": self.encoded.id,
             "images": len(latents),
@@ -137,6 +153,7 @@ class ShardFolder:
             "kept": precision(latents)["kept"],
             "sha256": content_hash(tensors),
             "versions": versions,
+            **origins,
         }
         data = save(tensors, metadata={KEY: json.dumps(about)})
         write_atomically(self.folder / file_name(shard), data)

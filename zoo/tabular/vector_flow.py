@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.bijections import ActNorm, Bijection, Chain, Conv1x1, VectorCoupling
+from zoo.bijections.cache import Watch
 from zoo.bijections.conv_coupling import Factors
 from zoo.errors import ArgumentError, ConfigError, NonFiniteError
 
@@ -46,6 +47,7 @@ class VectorFlow(nn.Module):
     def __init__(self, config: ConfTabularConfig, chain: Chain) -> None:
         super().__init__()
         self.config, self.chain = config, chain
+        self._watch = Watch()
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map vectors (B, D) to latents (B, D) and log|det dz/dx| (B,) in float64."""
@@ -54,10 +56,12 @@ class VectorFlow(nn.Module):
             raise ArgumentError(
                 f"vectors must be floating-point (B, {wanted}); got {x.dtype} {tuple(x.shape)}."
             )
+        self._watch.check(self)
         return self.chain(x)
 
     def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map latents (B, D) to vectors (B, D) and log|det dx/dz| (B,) in float64."""
+        self._watch.check(self)
         return self.chain.inverse(z)
 
     def log_prob(self, x: Tensor) -> Tensor:

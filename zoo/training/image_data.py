@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from zoo.data.catalogue import find_image_set
+from zoo.data.catalogue import Splits, find_image_set
 from zoo.data.image_set import ImageSet, Split
 from zoo.data.loader import Images, loader
 from zoo.errors import ArgumentError, DataError
@@ -33,6 +33,8 @@ class ImageData(L.LightningDataModule):
         shift: Largest shift of training images, as a share of the side.
         size: Side, or height and width, to which the images of a folder are cropped and resized.
         grey: Whether the images of a folder become grey, not RGB.
+        splits: "folders" takes sub-folders train, val and test of a folder as its splits; "none"
+            takes all its files as one set, of which a tenth is for testing.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class ImageData(L.LightningDataModule):
         shift: float = 0.0,
         size: int | list[int] | None = None,
         grey: bool = False,
+        splits: Splits = "folders",
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -66,7 +69,8 @@ class ImageData(L.LightningDataModule):
         size = self.hparams["size"]
         height, width = (size, size) if isinstance(size, int) else size or (0, 0)
         channels = 1 if self.hparams["grey"] else 3
-        return find_image_set(self.hparams["name"], (height, width), channels)
+        splits = self.hparams["splits"]
+        return find_image_set(self.hparams["name"], (height, width), channels, splits)
 
     def prepare_data(self) -> None:
         for split in self.image_set.splits(self.directory):

@@ -2,10 +2,10 @@
 
 import io
 import math
-import re
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -16,13 +16,17 @@ from torch.nn import functional as F
 from zoo.errors import ImageError
 from zoo.files import write_atomically
 from zoo.flow import Flow, Size
+from zoo.pictures.depth import bits_per_channel
 
+T = TypeVar("T")
 Fit = Literal["resize", "pad", "original"]
 MODES = {1: "L", 3: "RGB"}
 # Entry of the text of a PNG that flowzoo wrote, and its beginning.
 SOFTWARE, WRITER = "Software", "flowzoo"
-# How Pillow names 16 bits per channel in a file, which it cuts to 8 unless they are of grey.
-DEEP = re.compile(";16[BLN]")
+# Whose further frames are previews, gain maps and layers of the first.
+ONE_PICTURE = {"MPO": "only the first of its pictures", "PSD": "layers merged"}
+ORIENTATION = 0x0112
+AS_IT_IS = "as it is"
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class Fitted:
     """How an image file was made to fit a flow.
 
     Attributes:
-        name: File name without its ending.
+        name: Path of the file beside the others, without its ending; of the second frame of
+            several "name#2".
         original_size: (H, W) of the file.
         size: (H, W) that was encoded.
         offset: (top, left) of the original in a padded image; None if not padded.
@@ -59,14 +64,27 @@ class Fitted:
         return image[:, top : top + height, left : left + width]
 
 
-def read_image(path: Path, flow: Flow, fit: Fit) -> tuple[Tensor, Fitted]:
-    """Read any image file that Pillow reads as uint8 (C, H, W) that the flow accepts.
+class Frame(NamedTuple):
+    """A picture of a file.
+
+    Attributes:
+        picture: Upright, in the wanted mode.
+        changes: What was done to it, for people.
+    """
+
+    picture: Image.Image
+    changes: list[str]
+
+
+def read_images(path: Path, flow: Flow, fit: Fit, name: str) -> list[tuple[Tensor, Fitted]]:
+    """Read all frames of any image file that Pillow reads as uint8 (C, H, W) that the flow accepts.
 
     Args:
         path: The file.
         flow: Says how many channels and which sizes.
         fit: What to do with another size than the flow's: "resize" to it, "pad" with black to
             the next size that the flow accepts, or keep the "original" size if it is divisible.
+        name: Of the first frame; the second becomes "name#2".
 
     Raises:
         ImageError: If the file is no image, or its original size does not fit.
@@ -74,21 +92,32 @@ def read_image(path: Path, flow: Flow, fit: Fit) -> tuple[Tensor, Fitted]:
     channels = flow.config.channels
     if channels not in MODES:
         raise ImageError(f"the model has {channels} channels; image files have 1 or 3.")
-    picture, mode = open_picture(path, MODES[channels])
-    original = (picture.height, picture.width)
-    changes = [] if mode == picture.mode else [f"{mode} to {picture.mode}"]
+    frames = open_frames(path, MODES[channels])
+    names = [name, *(f"{name}#{i}" for i in range(2, len(frames) + 1))]
+    return [_fit(frame, name, path, flow, fit) for frame, name in zip(frames, names, strict=True)]
+
+
+def read_image(path: Path, flow: Flow, fit: Fit) -> tuple[Tensor, Fitted]:
+    """Read the one image of a file, as `read_images` does; refuse several."""
+    return _only(path, read_images(path, flow, fit, path.stem))
+
+
+def _fit(frame: Frame, name: str, path: Path, flow: Flow, fit: Fit) -> tuple[Tensor, Fitted]:
+    picture, changes = frame
+    original = _hw(picture)
     size, offset = _fitted_size(original, flow, fit, path)
     if fit == "resize" and size != original:
         picture = picture.resize((size[1], size[0]), Image.Resampling.LANCZOS)
         changes.append(f"resized {_times(original)} to {_times(size)}")
-    image = torch.from_numpy(np.array(picture)).view(*_hw(picture), channels).permute(2, 0, 1)
+    pixels = torch.from_numpy(np.array(picture))
+    image = pixels.view(*_hw(picture), flow.config.channels).permute(2, 0, 1)
     if offset is not None:
         top, left = offset
         height, width = original
         image = F.pad(image, (left, size[1] - width - left, top, size[0] - height - top))
         changes.append(f"padded {_times(original)} to {_times(size)}")
-    description = ", ".join(changes) or "as it is"
-    return image.contiguous(), Fitted(path.stem, original, size, offset, description)
+    description = ", ".join(changes) or AS_IT_IS
+    return image.contiguous(), Fitted(name, original, size, offset, description)
 
 
 def read_thumbnails(folder: Path, flow: Flow) -> Tensor:
@@ -103,7 +132,7 @@ def read_thumbnails(folder: Path, flow: Flow) -> Tensor:
     size = (flow.config.size[1], flow.config.size[0])
     mode = MODES[flow.config.channels]
     small = [
-        ImageOps.fit(open_picture(path, mode)[0], size, Image.Resampling.LANCZOS) for path in files
+        ImageOps.fit(open_picture(path, mode), size, Image.Resampling.LANCZOS) for path in files
     ]
     arrays = [np.array(picture).reshape(*_hw(picture), -1) for picture in small]
     return torch.from_numpy(np.stack(arrays)).movedim(-1, 1).contiguous()
@@ -148,22 +177,56 @@ def write_grid(images: Tensor, path: Path, columns: int) -> None:
     write_image(grid(images, columns), path)
 
 
-def open_picture(path: Path, mode: str) -> tuple[Image.Image, str]:
-    """The image of a file in the mode "L" or "RGB", and the mode that the file has.
+def open_picture(path: Path, mode: str) -> Image.Image:
+    """The one image of a file, in the mode "L" or "RGB".
+
+    Raises:
+        ImageError: If the file is no image, has several, or more than 8 bits per channel.
+    """
+    return _only(path, open_frames(path, mode)).picture
+
+
+def _only(path: Path, frames: Sequence[T]) -> T:
+    if len(frames) > 1:
+        raise ImageError(f"{path} has {len(frames)} frames. Save each as a file of its own.")
+    return frames[0]
+
+
+def open_frames(path: Path, mode: str) -> list[Frame]:
+    """All images of a file, in the mode "L" or "RGB".
 
     Raises:
         ImageError: If the file is no image, or has more than 8 bits per channel.
     """
     try:
         with Image.open(path) as picture:
-            found, deep = picture.mode, any(DEEP.search(str(tile[3])) for tile in picture.tile)
-            upright = ImageOps.exif_transpose(picture)  # as viewers show it
-            converted = upright.convert(mode)
+            return [_upright(frame, path, mode) for frame in _frames(picture)]
+    except ImageError:
+        raise
     except Exception as error:  # Pillow's plugins raise many kinds on damaged files
         raise ImageError(f"{path} cannot be read as an image: {error}") from error
-    if deep or found.startswith(("I", "F")):
+
+
+def _frames(picture: Image.Image) -> Iterator[Image.Image]:
+    """The picture at each of its frames; nothing is decoded yet."""
+    for i in range(1 if picture.format in ONE_PICTURE else getattr(picture, "n_frames", 1)):
+        picture.seek(i)
+        yield picture
+
+
+def _upright(picture: Image.Image, path: Path, mode: str) -> Frame:
+    """A frame as viewers show it."""
+    bits = bits_per_channel(picture, path)
+    if bits > 8:
         raise ImageError(f"{path} has more than 8 bits per channel. Convert it to 8 bits first.")
-    return converted, found
+    changes = {
+        ONE_PICTURE.get(picture.format or "", ""): getattr(picture, "n_frames", 1) > 1,
+        "turned upright": picture.getexif().get(ORIENTATION, 1) in range(2, 9),
+        f"{bits} bits to 8": bits < 8 and picture.mode == mode,
+        f"{picture.mode} to {mode}": picture.mode != mode,
+    }
+    upright = ImageOps.exif_transpose(picture)
+    return Frame(upright.convert(mode), [change for change, done in changes.items() if done])
 
 
 def _fitted_size(
@@ -176,6 +239,8 @@ def _fitted_size(
     if fit == "pad":
         smaller = original[0] <= target[0] and original[1] <= target[1]
         size = target if smaller else _round_up(original, flow.divisor)
+        if size == original:
+            return size, None
         return size, ((size[0] - original[0]) // 2, (size[1] - original[1]) // 2)
     if any(side % flow.divisor for side in original):
         raise ImageError(

@@ -1,0 +1,40 @@
+"""Image files: found, read as tensors that fit a flow, and written."""
+
+from zoo.pictures.image_files import (
+    AS_IT_IS,
+    MODES,
+    SOFTWARE,
+    WRITER,
+    Fit,
+    Fitted,
+    grid,
+    open_picture,
+    read_image,
+    read_images,
+    read_thumbnails,
+    to_picture,
+    write_grid,
+    write_image,
+)
+from zoo.pictures.listing import Listing, endings, expand, list_pictures
+
+__all__ = [
+    "AS_IT_IS",
+    "MODES",
+    "SOFTWARE",
+    "WRITER",
+    "Fit",
+    "Fitted",
+    "Listing",
+    "endings",
+    "expand",
+    "grid",
+    "list_pictures",
+    "open_picture",
+    "read_image",
+    "read_images",
+    "read_thumbnails",
+    "to_picture",
+    "write_grid",
+    "write_image",
+]
