@@ -9,8 +9,8 @@ from torch import Tensor
 
 from tests.training.runs import OVERRIDES, run
 from zoo.data import Images
+from zoo.data.noise import dequantization_noise
 from zoo.errors import ConfigError
-from zoo.training.noise import dequantization_noise
 from zoo.training.progress import rescale
 from zoo.training.sampler import ShuffledSampler
 

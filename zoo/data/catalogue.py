@@ -13,10 +13,11 @@ from zoo.data.digits import Digits
 from zoo.data.image_set import ImageSet, Split
 from zoo.data.npz import IMAGENET32, IMAGENET64
 from zoo.data.official import SOURCES
+from zoo.data.photos import Photos
 from zoo.data.picture_folder import FolderOfImages
 from zoo.errors import ArgumentError, DataError, suggest
 
-FOLDER = "folder"
+FOLDER, PHOTOS = "folder", "photos"
 Splits = Literal["folders", "none"]
 
 
@@ -36,7 +37,10 @@ class DatasetFacts:
 
 
 IMAGE_SETS: dict[str, ImageSet] = {}
-FACTS: dict[str, DatasetFacts] = {FOLDER: DatasetFacts("a folder of images")}
+FACTS: dict[str, DatasetFacts] = {
+    FOLDER: DatasetFacts("a folder of images"),
+    PHOTOS: DatasetFacts("photographs"),
+}
 
 
 def register_dataset(name: str, image_set: ImageSet, facts: DatasetFacts) -> None:
@@ -109,7 +113,7 @@ def find_image_set(
         load_installed()
     if name in IMAGE_SETS:
         return IMAGE_SETS[name]
-    if name != FOLDER:
+    if name not in (FOLDER, PHOTOS):
         raise DataError(f"no data set {name!r}.{suggest(name, FACTS)}")
     if size is None or min(size) < 1:
         raise DataError(
@@ -117,6 +121,8 @@ def find_image_set(
         )
     if channels not in (1, 3):
         raise DataError(f"images of a folder have 1 or 3 channels; got {channels}.")
+    if name == PHOTOS:
+        return Photos(size, channels)
     return FolderOfImages("", size, channels, by_folders=splits == "folders")
 
 

@@ -7,6 +7,8 @@ from typing import Literal
 
 from torch import Tensor
 
+from zoo.data.loader import Images
+
 Split = Literal["train", "val", "test", "all"]
 
 
@@ -24,6 +26,10 @@ class ImageSet(ABC):
         Raises:
             DataError: If files are missing, damaged or not of this data set.
         """
+
+    def training(self, directory: Path) -> Images:
+        """Rows to train on: the images of the training split."""
+        return Images(self.load(directory, "train"))
 
     def names(self, directory: Path, split: Split) -> Sequence[str] | None:
         """Path of each image's file within the directory; None if images have no files."""

@@ -16,8 +16,12 @@ class Images(Dataset[Tensor]):
     """
 
     def __init__(self, images: Tensor, rows: Tensor | None = None) -> None:
-        self.images = images
+        self.images, self.place = images, (0, 0)
         self.rows = torch.arange(len(images)) if rows is None else rows
+
+    def start(self, seed: int, epoch: int) -> None:
+        """Begin an epoch of training: whatever is random in it is a function of these."""
+        self.place = (seed, epoch)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -98,7 +98,7 @@ class FolderOfImages(ImageSet):
 
     def _folders(self, root: Path) -> dict[Split, Path]:
         """The sub-folders that are splits; none if all are to be images of one set."""
-        found = _official(root) if self.by_folders else {}
+        found = official_folders(root) if self.by_folders else {}
         if set(found) == {"train"} and (others := _beside(root, found.values(), folders=True)):
             raise DataError(
                 f"{root} has a folder {found['train'].name} beside {len(others)} other images in "
@@ -128,7 +128,7 @@ def _say_what_is_beside(root: Path, folders: dict[Split, Path]) -> None:
         )
 
 
-def _official(root: Path) -> dict[Split, Path]:
+def official_folders(root: Path) -> dict[Split, Path]:
     """The sub-folders that are splits, if train is among them."""
     paths = root.iterdir() if root.is_dir() else ()
     folders = {path.name.lower(): path for path in paths if path.is_dir()}

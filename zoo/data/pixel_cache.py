@@ -24,7 +24,7 @@ def memory_mapped(
     name: str,
     directory: Path,
     files: Sequence[Path],
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     read: Callable[[], Iterable[Pixels]],
 ) -> Tensor:
     """Images made of files, uint8 (N, *shape), from a file of bytes that is made at the first call.
@@ -36,7 +36,7 @@ def memory_mapped(
         name: Of the data set, the split and all that the images depend on beside the files.
         directory: Folder of the files.
         files: What the images are made of.
-        shape: (C, H, W).
+        shape: Of an image, such as (C, H, W).
         read: Makes the images, part by part, each (n, C, H, W).
 
     Raises:

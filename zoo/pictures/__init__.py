@@ -13,6 +13,7 @@ from zoo.pictures.image_files import (
     read_images,
     read_thumbnails,
     to_picture,
+    upright_size,
     write_grid,
     write_image,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "read_images",
     "read_thumbnails",
     "to_picture",
+    "upright_size",
     "write_grid",
     "write_image",
 ]

@@ -177,6 +177,16 @@ def write_grid(images: Tensor, path: Path, columns: int) -> None:
     write_image(grid(images, columns), path)
 
 
+def upright_size(path: Path) -> Size:
+    """(H, W) of an image file as viewers show it, from its header."""
+    try:
+        with Image.open(path) as picture:
+            turned = picture.getexif().get(ORIENTATION, 1) >= 5
+            return (picture.width, picture.height) if turned else _hw(picture)
+    except Exception as error:  # Pillow's plugins raise many kinds on damaged files
+        raise ImageError(f"{path} cannot be read as an image: {error}") from error
+
+
 def open_picture(path: Path, mode: str) -> Image.Image:
     """The one image of a file, in the mode "L" or "RGB".
 

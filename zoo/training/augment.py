@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from zoo.training.noise import uniform
+from zoo.data.noise import uniform
 
 Flips = Literal["none", "horizontal", "all"]
 

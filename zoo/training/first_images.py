@@ -4,8 +4,8 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from zoo.data.noise import dequantization_noise, generator
 from zoo.training.module import FlowModule
-from zoo.training.noise import dequantization_noise, generator
 from zoo.training.sampler import run_seed
 
 

@@ -22,7 +22,8 @@ class ImageData(L.LightningDataModule):
 
     Args:
         name: mnist, fashion_mnist, cifar10, imagenet32, imagenet64, celeba64, galaxy; folder, for
-            any folder of images; or digits (scikit-learn's, 8 x 8, for trying out).
+            any folder of images; photos, for crops of large photographs in a folder; or digits
+            (scikit-learn's, 8 x 8, for trying out).
         dir: Folder of the official files, or of the images. Missing files of the first three are
             downloaded.
         batch_size: Images per training batch, of each process.
@@ -31,7 +32,8 @@ class ImageData(L.LightningDataModule):
         seed: Seed of that split.
         flips: Of training images: none, horizontal, or all eight symmetries of the square.
         shift: Largest shift of training images, as a share of the side.
-        size: Side, or height and width, to which the images of a folder are cropped and resized.
+        size: Side, or height and width, to which the images of a folder are cropped and resized;
+            of photos, that of the crops.
         grey: Whether the images of a folder become grey, not RGB.
         splits: "folders" takes sub-folders train, val and test of a folder as its splits; "none"
             takes all its files as one set, of which a tenth is for testing.
@@ -73,20 +75,22 @@ class ImageData(L.LightningDataModule):
         return find_image_set(self.hparams["name"], (height, width), channels, splits)
 
     def prepare_data(self) -> None:
-        for split in self.image_set.splits(self.directory):
-            if split != "test":
-                self._load(split)
+        self.image_set.training(self.directory)
+        if "val" in self.image_set.splits(self.directory):
+            self._load("val")
 
     def setup(self, stage: str) -> None:
         if stage == "test":
             self.test = Images(self._load("test"))
             return
-        images = self._load("train")
-        if self.hparams["flips"] == "all" and images.shape[2] != images.shape[3]:
-            raise ArgumentError(f"flips: all needs square images; got {tuple(images.shape[2:])}.")
+        self.train = self.image_set.training(self.directory)
+        sides = tuple(self.train[:1].shape[2:])
+        if self.hparams["flips"] == "all" and sides[0] != sides[1]:
+            raise ArgumentError(f"flips: all needs square images; got {sides}.")
         if "val" in self.image_set.splits(self.directory):
-            self.train, self.val = Images(images), Images(self._load("val"))
+            self.val = Images(self._load("val"))
             return
+        images = self.train.images
         count = self.hparams["val_images"]
         if not 0 < count < len(images):
             raise DataError(

@@ -14,6 +14,7 @@ from torch.optim import Adam, Adamax, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from zoo.architectures import build, config_from_json, config_to_json, find_architecture
+from zoo.data.noise import dequantization_noise
 from zoo.errors import ConfigError, NonFiniteError
 from zoo.files import remove_abandoned
 from zoo.flow import Flow
@@ -23,7 +24,6 @@ from zoo.training.culprit import first_in_backward, first_in_forward
 from zoo.training.finetune import FineTune, Report, freeze, lasting, transfer
 from zoo.training.image_data import ImageData
 from zoo.training.metrics import BitsPerDim
-from zoo.training.noise import dequantization_noise
 from zoo.training.progress import count_next_epoch
 from zoo.training.ranks import on_all_ranks, own, refuse_sharding
 from zoo.training.resume import check_options, prepare_to_resume

@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler
 
 from zoo.data.loader import Images, as_it_is
+from zoo.data.noise import generator
 from zoo.errors import DataError
-from zoo.training.noise import generator
 
 
 class Place(NamedTuple):
@@ -70,11 +70,12 @@ class ShuffledSampler(DistributedSampler[int]):
                 f"{batch_size * ranks}. Lower data.batch_size."
             )
         super().__init__(rows, ranks, rank, drop_last=True)
-        self.batch_size, self.trainer = batch_size, trainer
+        self.rows, self.batch_size, self.trainer = rows, batch_size, trainer
 
     def __iter__(self) -> Iterator[int]:
         # A generator: its place is that of the first batch fetched, not that of iter().
         epoch, batch = place(self.trainer)
+        self.rows.start(run_seed(), epoch)
         random = generator(run_seed(), "order", epoch)
         order = torch.randperm(len(self.dataset), generator=random)  # type: ignore[arg-type]
         start = batch * self.batch_size * self.num_replicas
