@@ -26,7 +26,7 @@ _OF_ARCHITECTURE = """A flow of the architecture {name}.
         >>> flow.sample(2, size=(8, 8)).shape
         torch.Size([2, 1, 8, 8])
     """
-_OF_MODEL = """A compact flow of the architecture {architecture}, for {dataset}. {published}
+_OF_MODEL = """A compact flow of the architecture {architecture}, for {dataset}.{published}
 
     Args:
         pretrained: Load the published weights; False gives random ones.
@@ -96,7 +96,7 @@ def _make_model(name, architecture, dataset, sha256, **_):
         return sources.load(name, pretrained=pretrained, **options)
 
     fields = {"name": name, "architecture": architecture, "dataset": dataset}
-    published = "" if sha256 else "No weights are published yet."
+    published = "" if sha256 else " No weights are published yet."
     text = _OF_MODEL.format(**fields, published=published, pretrained=bool(sha256))
     return _described(entrypoint, name, text)
 

@@ -4,8 +4,8 @@
     python -m benchmarks bounds --data-dir data --only cifar10-finc-free --only cifar10-finc-stable
 
 A run is <data set>-<architecture>-<variant>: the recipe of that data set and architecture, with the
-variant's fields of the configuration, in 1,000 steps on CIFAR-10 and 2,000 on MNIST. It is kept in
-runs/bounds/<run>-seed<seed> and not repeated once its result is there; runs/bounds/bounds.csv is
+variant's fields of the configuration, in 2,000 steps on MNIST and 1,000 on the others. A run is kept
+in runs/bounds/<run>-seed<seed> and not repeated once its result is there; runs/bounds/bounds.csv is
 the table of all results.
 """
 
@@ -14,14 +14,14 @@ from typing import Any
 
 import torch
 
-from benchmarks.equal_runs import Run, likelihood, validation_images, write_table
+from benchmarks.equal_runs import RECIPES, Run, likelihood, validation_images, write_table
 from zoo.architectures import ARCHITECTURES
 from zoo.exact.patterns import mosaics
 from zoo.exact.round_trip import precision, round_trip_error
 from zoo.flow import Flow
 from zoo.images import hard_images
 
-STEPS = {"cifar10": 1000, "mnist": 2000}
+STEPS = {"cifar10": 1000, "mnist": 2000, "photos": 1000}
 IMAGES = 1000
 # Sides, in units of the training images', at which exactness is measured.
 SIDES = (1, 4, 16)
@@ -48,7 +48,7 @@ def make_run(name: str, output: Path, seed: int) -> Run:
     if hasattr(ARCHITECTURES[architecture].presets[f"compact_{dataset}"], "gain_max"):
         overrides = {**overrides, "gain_max": gain_max}
     options = ["--model.lr", "2e-3", "--model.schedule", "trapezoid", "--speed.nets", "bfloat16"]
-    if dataset == "cifar10":
+    if dataset != "mnist":
         options += ["--data.flips", "horizontal"]
     return Run(
         f"{dataset}/{architecture}.yaml",
@@ -64,7 +64,7 @@ def make_run(name: str, output: Path, seed: int) -> Run:
 def measure(flow: Flow, name: str, data_dir: Path) -> dict[str, Any]:
     """Validation bits/dim, what hostile images take, and exactness at larger sizes."""
     dataset, architecture, variant = name.split("-", 2)
-    images = validation_images(dataset, data_dir, IMAGES)
+    images = validation_images(dataset, data_dir, IMAGES, flow.config.size)
     hostile = hard_images(flow.config.channels, flow.config.size, images)
     z = torch.cat([flow.encode(batch).double() for batch in hostile.split(32)])
     errors = [
@@ -100,7 +100,8 @@ def _error_at(flow: Flow, images: torch.Tensor, sides: int) -> float:
 
 def run(data_dir: Path, output: Path, only: list[str] | None, seed: int) -> None:
     """Train and measure what is asked for, one after the other."""
-    names = only or [f"{d}-{a}-{v}" for d in STEPS for a in ARCHITECTURES for v in VARIANTS]
+    recipes = [(d, a) for d in STEPS for a in ARCHITECTURES if (RECIPES / d / f"{a}.yaml").exists()]
+    names = only or [f"{d}-{a}-{v}" for d, a in recipes for v in VARIANTS]
     for name in names:
         training = make_run(name, output, seed)
         training.result(data_dir, lambda flow, name=name: measure(flow, name, data_dir))

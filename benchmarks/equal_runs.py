@@ -63,9 +63,18 @@ class Run:
         write_json(self.folder / RESULT, {**about, **measure(flow)})
 
 
-def validation_images(dataset: str, data_dir: Path, count: int | None = None) -> Tensor:
-    """The first images of a data set's validation split, uint8 (N, C, H, W)."""
-    data = ImageData(dataset, str(data_dir))
+def validation_images(
+    dataset: str, data_dir: Path, count: int | None = None, size: tuple[int, int] | None = None
+) -> Tensor:
+    """The first images of a data set's validation split, uint8 (N, C, H, W).
+
+    Args:
+        dataset: Its name.
+        data_dir: Folder of its files.
+        count: How many; default: all.
+        size: (H, W) of the crops of photographs.
+    """
+    data = ImageData(dataset, str(data_dir), size=None if size is None else list(size))
     data.setup("fit")
     return data.val[: len(data.val) if count is None else count]
 

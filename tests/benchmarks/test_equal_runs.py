@@ -54,7 +54,8 @@ def test_likelihood_is_that_of_one_draw() -> None:
 def test_every_run_of_the_bounds_is_a_configuration(architecture, variant, tmp_path) -> None:
     for dataset, steps in bounds.STEPS.items():
         run = bounds.make_run(f"{dataset}-{architecture}-{variant}", tmp_path, 1)
-        assert (equal_runs.RECIPES / run.recipe).is_file()
+        trained = dataset != "photos" or architecture in ("finc", "glow")
+        assert (equal_runs.RECIPES / run.recipe).is_file() == trained
         assert run.steps == steps
         config = ARCHITECTURES[architecture].preset(f"compact_{dataset}", **run.overrides)
         stable = getattr(config, "gain_max", 0.95) == 0.95 and config.shift_max == 8

@@ -118,7 +118,7 @@ def test_latents_remember_the_commit(machine, hub, folder) -> None:
 def test_nothing_is_written_into_the_cache(run, command) -> None:
     code, _, error = run(*command, "hf-hub:alice/flow")
     assert code == 2
-    assert "the files of hf-hub:alice/flow are a cache. Fetch your own, hf download" in error
+    assert "the files of hf-hub:alice/flow@main are a cache. Fetch your own, hf download" in error
 
 
 def test_offline_with_a_cache(machine, hub, folder) -> None:

@@ -53,7 +53,7 @@ def test_list_help_and_load_from_the_cache_of_github(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     found = json.loads(run.stdout.splitlines()[-1])
     assert set(found["names"]) == {*zoo.list_models(), *ARCHITECTURES}
-    assert "Compact FInC Flow of MNIST" in found["help"]
+    assert "A compact flow of the architecture finc, for mnist." in found["help"]
     assert not found["imported"], "listing and help import nothing"
     assert found["exact"]
     assert all(Path(file).is_relative_to(folder) for file in found["files"])

@@ -15,7 +15,8 @@ from zoo.errors import DataError
 from zoo.training.image_data import ImageData
 from zoo.training.sampler import ShuffledSampler
 
-SIZES = {"train/a.png": (20, 30), "train/b.png": (9, 8), "val/c.png": (8, 17), "test/d.png": (19, 9)}
+SIZES = {"train/a.png": (20, 30), "train/b.png": (9, 8)}
+SIZES |= {"val/c.png": (8, 17), "test/d.png": (19, 9)}
 SET = Photos((8, 8), 3)
 
 

@@ -25,7 +25,7 @@ from tests.training.runs import run as tiny_run
 from zoo import load
 from zoo.architectures.registry import ARCHITECTURES
 from zoo.data import load_images
-from zoo.errors import ArgumentError, ConfigError, ImageError, WeightsError
+from zoo.errors import ArgumentError, ConfigError, ImageError
 from zoo.folder import content_hash
 from zoo.training.callbacks import EMA
 from zoo.training.checkpoints import read_checkpoint
@@ -74,7 +74,8 @@ def test_an_exported_checkpoint_loads_and_encodes_exactly(trained: Path, tmp_pat
     for path in stale:
         path.write_text("{}")
     export(checkpoint, tmp_path, data_dir=trained)
-    assert not any(path.exists() for path in stale), "they were of the weights before"
+    assert [path.name for path in stale if path.exists()] == ["README.md"]
+    assert (folder / "README.md").read_text() == render_card(folder)
     flow = load(f"local-dir:{folder}")
     images = load_images("digits", "", "test")
     assert torch.equal(flow.decode(flow.encode(images)), images)
@@ -207,7 +208,7 @@ def test_a_checkpoint_does_not_choose_where_it_is_exported_to(
     checkpoint = torch.load(trained / "checkpoints" / "last.ckpt", weights_only=True)
     checkpoint["datamodule_hyper_parameters"]["name"] = "x/../../victim"
     torch.save(checkpoint, tmp_path / "evil.ckpt")
-    with pytest.raises(WeightsError, match="is no name of a folder"):
+    with pytest.raises(ArgumentError, match="is no name of a model"):
         export(tmp_path / "evil.ckpt", tmp_path / "models")
     assert not (tmp_path / "victim").exists()
 

@@ -22,7 +22,7 @@ PUBLISHED: dict[str, Any] = {"hidden_channels": 512, "net_actnorm": False, "prep
 LARGE = FIncConfig(**{**IMAGENET64, "levels": 3}, **PUBLISHED, steps=32)
 
 PRESETS = {
-    **standard(FIncConfig, PUBLISHED, STABLE),
+    **standard(FIncConfig, PUBLISHED, STABLE, photos=96),
     "paper_mnist": FIncConfig(**MNIST, **PUBLISHED, steps=16),
     "paper_imagenet64": LARGE,
     "paper_celeba64": LARGE,

@@ -17,7 +17,7 @@ class GlowConfig(FlowConfig):
 
 
 PUBLISHED = {"hidden_channels": 512, "net_actnorm": True, "preprocessing": "center"}
-PRESETS = standard(GlowConfig, PUBLISHED)
+PRESETS = standard(GlowConfig, PUBLISHED, photos=104)
 PAPER = Paper(
     "Glow (Kingma & Dhariwal, 2018)",
     "https://arxiv.org/abs/1807.03039",

@@ -17,6 +17,8 @@ BOUNDED: dict[str, Any] = {"shift_max": 8.0, "log_scale_max": 1.0, "input_max": 
 COMPACT: dict[str, Any] = {"steps": 8, "net_actnorm": False, **BOUNDED}
 COMPACT_MNIST: dict[str, Any] = {**MNIST, **COMPACT, "preprocessing": "logit", "logit_alpha": 1e-3}
 COMPACT_CIFAR10: dict[str, Any] = {**CIFAR10, **COMPACT, "preprocessing": "center"}
+# Of crops of photographs; the flow then takes photographs of any size.
+COMPACT_PHOTOS: dict[str, Any] = {**COMPACT_CIFAR10, "size": (64, 64)}
 
 
 # Of flows with padded convolutions: their inverse is stable at every size of image.
@@ -26,7 +28,10 @@ FREE: dict[str, Any] = {"shift_max": None, "log_scale_max": 2.0, "input_max": No
 
 
 def standard(
-    config: type[Config], paper: dict[str, Any], stable: dict[str, Any] | None = None
+    config: type[Config],
+    paper: dict[str, Any],
+    stable: dict[str, Any] | None = None,
+    photos: int = 92,
 ) -> dict[str, Config]:
     """The named configurations of an architecture whose paper has Glow's sizes.
 
@@ -34,6 +39,7 @@ def standard(
         config: Its configuration class.
         paper: Fields that all of its paper's configurations share.
         stable: Fields that keep its inverse stable, of its compact configurations.
+        photos: Width of the coupling nets in the size of photographs.
     """
     return {
         "paper_cifar10": config(**CIFAR10, **paper, steps=32),
@@ -42,26 +48,27 @@ def standard(
         # The papers do not say which sizes they take for faces: those of the other 64 x 64 images.
         "paper_celeba64": config(**IMAGENET64, **paper, steps=48),
         "paper_galaxy": config(**GALAXY, **paper, steps=8),
-        **compact(config, stable=stable),
+        **compact(config, (64, 128, photos), stable),
     }
 
 
 def compact(
     config: Callable[..., Config],
-    widths: tuple[int, int] = (64, 128),
+    widths: tuple[int, int, int] = (64, 128, 92),
     stable: dict[str, Any] | None = None,
 ) -> dict[str, Config]:
     """The named configurations of an architecture that train on a laptop.
 
     Args:
         config: Makes a configuration.
-        widths: Width of the coupling nets in the MNIST and CIFAR-10 sizes.
+        widths: Width of the coupling nets in the sizes of MNIST, CIFAR-10 and photographs.
         stable: Fields that keep its inverse stable; `compact_mnist_free` has none of them.
     """
-    mnist, cifar10 = widths
+    mnist, cifar10, photos = widths
     bounds = stable or {}
     return {
         "compact_mnist": config(**COMPACT_MNIST, **bounds, hidden_channels=mnist),
         "compact_mnist_free": config(**{**COMPACT_MNIST, **FREE}, hidden_channels=mnist),
         "compact_cifar10": config(**COMPACT_CIFAR10, **bounds, hidden_channels=cifar10),
+        "compact_photos": config(**COMPACT_PHOTOS, **bounds, hidden_channels=photos),
     }

@@ -34,8 +34,8 @@ def evaluate(
     from zoo.evaluation.outliers import OTHERS, compared_sets
 
     chosen = check_splits(splits)
-    source = parse(name).pin()
-    folder = source.folder() if output else source.own_folder()
+    source = parse(name)
+    folder = source.own_folder() if output is None else source.folder()
     flow, dataset = source.load(), folder.dataset
     size, channels = flow.config.size, flow.config.channels  # of a folder's images
     images = load_images(dataset, data_dir, "test", size=size, channels=channels, splits=chosen)
