@@ -13,7 +13,7 @@ from PIL import Image
 
 import zoo
 from tests.hub.client import REPOSITORY, Outcome
-from tests.hub.conftest import PATHS, Machine
+from tests.hub.conftest import PATHS, SHA256, Machine
 from tests.hub.server import Hub, fail, nothing
 from tests.test_flow import explode, tiny
 from tests.test_weights import edit_config, flip_byte, tamper
@@ -22,7 +22,6 @@ from zoo.cards.facts import GITHUB
 from zoo.golden import make_golden
 from zoo.weights import content_hash, save_folder
 
-SHA256 = content_hash(tiny().state_dict())
 ALICE = {name: {"HF_TOKEN": "hf_alice", **path} for name, path in PATHS.items()}
 LFS = ALICE["lfs"]
 every_path = pytest.mark.parametrize("environment", ALICE.values(), ids=ALICE)
