@@ -43,7 +43,11 @@ def millions(config: FlowConfig) -> float:
 def test_parameter_counts_are_the_papers(model: tuple[str, str], expected: float) -> None:
     name, preset = model
     digits = 1 if isinstance(expected, float) else 0
-    assert round(millions(ARCHITECTURES[name].presets[preset]), digits) == expected
+    config = ARCHITECTURES[name].presets[preset]
+    assert round(millions(config), digits) == expected
+    # All steps are alike.
+    one, two = (millions(dataclasses.replace(config, steps=steps)) for steps in (1, 2))
+    assert millions(config) == pytest.approx(one + (config.steps - 1) * (two - one), rel=1e-12)
 
 
 @pytest.mark.parametrize("data", ["mnist", "cifar10"])
