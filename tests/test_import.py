@@ -2,28 +2,41 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 HEAVY = ("lightning", "torchvision", "torchmetrics", "jsonargparse", "matplotlib", "sklearn")
+SCRIPT = """
+import json, sys
+import zoo.latents
+zoo.load("finc_mnist", pretrained=False)
+loaded = sorted(sys.modules)
+import zoo.cli
+command = sorted(sys.modules)
+shape = list(zoo.load("finc_mnist").sample(1).shape)
+print(json.dumps({"loaded": loaded, "command": command, "shape": shape}))
+"""
 
 
-def modules_after(statement: str) -> list[str]:
-    script = f"import json, sys; {statement}; print(json.dumps(sorted(sys.modules)))"
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+@pytest.fixture(scope="module")
+def found(tmp_path_factory) -> dict[str, list]:
+    """What a new interpreter finds, in a directory that is not the repository's."""
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        cwd=tmp_path_factory.mktemp("elsewhere"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return json.loads(run.stdout.splitlines()[-1])
 
 
-def test_importing_and_loading_needs_no_training_package() -> None:
-    loaded = modules_after("import zoo.latents; zoo.load('finc_mnist', pretrained=False)")
-    assert [name for name in HEAVY if name in loaded] == []
+def test_importing_and_loading_needs_no_training_package(found) -> None:
+    assert [name for name in HEAVY if name in found["loaded"]] == []
 
 
-def test_the_command_line_needs_no_training_package() -> None:
-    loaded = modules_after("import zoo.cli")
-    assert [name for name in HEAVY if name in loaded] == []
+def test_the_command_line_needs_no_training_package(found) -> None:
+    assert [name for name in HEAVY if name in found["command"]] == []
 
 
-def test_the_package_finds_its_weights_from_any_directory(tmp_path) -> None:
-    script = "import zoo; print(zoo.load('finc_mnist').sample(1).shape)"
-    run = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert run.stdout == "torch.Size([1, 1, 28, 28])\n"
+def test_the_package_finds_its_weights_from_any_directory(found) -> None:
+    assert found["shape"] == [1, 1, 28, 28]

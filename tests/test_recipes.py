@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import lightning as L
@@ -19,6 +19,7 @@ import zoo
 from tests.folders import export, save_folder
 from tests.training.official import noise, picture, write_cifar10, write_idx
 from zoo.architectures import ARCHITECTURES, build
+from zoo.config import FlowConfig
 from zoo.data import load_images
 from zoo.sources import MODELS
 from zoo.tabular.tabular_cli import train_tabular
@@ -146,10 +147,10 @@ def instantiate(monkeypatch, tmp_path: Path):
     )
     monkeypatch.setattr(L.Trainer, "test", lambda *_, **__: None)
 
-    def instantiate(path: Path) -> Made:
+    def instantiate(path: Path, *options: str) -> Made:
         command = COMMANDS["train-tabular" if is_tabular(path) else "train"]
         # Recipes for several GPUs are built where there are fewer, or none.
-        command(["--config", str(ROOT / path), "--trainer.accelerator", "cpu"])
+        command(["--config", str(ROOT / path), "--trainer.accelerator", "cpu", *options])
         return Made(*made.pop())
 
     return instantiate
@@ -173,19 +174,28 @@ def test_the_command_line_takes_it(path: Path, instantiate) -> None:
         assert path.stem.startswith(model.architecture)
 
 
+def parameters(config: FlowConfig) -> int:
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in build(config).parameters())
+
+
 @recipes([path for path in RECIPES if is_full_size(path)])
 def test_the_command_line_takes_the_full_size(path: Path, instantiate) -> None:
+    """Its flow is made with one step a level; all steps are alike."""
     with torch.device("meta"):
-        made = instantiate(path)
+        made = instantiate(path, "--model.overrides", '{"steps": 1}')
     hparams = made.module.hparams
     assert {parameter.device.type for parameter in made.module.flow.parameters()} == {"meta"}
     assert made.data.hparams["name"] == path.parent.name
     assert hparams["architecture"] == path.stem
     assert hparams["preset"] == f"paper_{path.parent.name}"
+    assert "overrides" not in read(path)["model"]
+    config = ARCHITECTURES[path.stem].presets[hparams["preset"]]
+    assert made.module.flow.config == replace(config, steps=1)
     stated = re.search(r"full size: (\d+) million parameters", (ROOT / path).read_text())
     assert stated is not None
-    parameters = sum(parameter.numel() for parameter in made.module.flow.parameters())
-    assert int(stated[1]) == round(parameters / 1e6)
+    one, two = (parameters(replace(config, steps=steps)) for steps in (1, 2))
+    assert int(stated[1]) == round((one + (config.steps - 1) * (two - one)) / 1e6)
 
 
 # Runs.

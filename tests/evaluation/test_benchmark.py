@@ -4,9 +4,9 @@ import itertools
 import pytest
 import torch
 
+from benchmarks import flows as flow_benchmark
 from benchmarks import inverse as inverse_benchmark
-from benchmarks.flows import TASKS, coupling_flops, parts
-from benchmarks.flows import measure as measure_flows
+from benchmarks.flows import TASKS, Row, coupling_flops, parts
 from benchmarks.inverse import Case, curve_cases, fit, layer_cases, measure, regret
 from benchmarks.timing import interleaved_medians
 from tests.test_flow import noise, tiny
@@ -89,10 +89,18 @@ def test_inverse_command_writes_a_table_and_a_figure(run, tmp_path, monkeypatch)
     assert (tmp_path / "inverse.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_flows_command_writes_a_table(run, tmp_path) -> None:
+@pytest.fixture(scope="module")
+def measured() -> list[Row]:
+    return flow_benchmark.measure("compact_mnist", 2, 1)
+
+
+def test_flows_command_writes_a_table(run, measured, tmp_path, monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(flow_benchmark, "measure", lambda *given: asked.append(given) or measured)
     arguments = ("--preset", "compact_mnist", "--batch-size", "2", "--repeats", "1")
     code, result, _ = run("benchmark", "flows", *arguments, "-o", tmp_path)
     assert code == 0
+    assert asked == [("compact_mnist", 2, 1)]
     assert "FInCUnit" in result
     with open(tmp_path / "flows.csv") as file:
         records = list(csv.DictReader(file))
@@ -107,10 +115,8 @@ def test_flows_of_no_size_are_an_error(run) -> None:
     assert "no configuration 'compact_minst'. Did you mean compact_mnist" in err
 
 
-def test_parts_add_up_and_leave_the_flow_as_it_was() -> None:
-    rows = {
-        row.task: row for row in measure_flows("compact_mnist", 2, 1) if row.architecture == "finc"
-    }
+def test_parts_add_up_and_leave_the_flow_as_it_was(measured) -> None:
+    rows = {row.task: row for row in measured if row.architecture == "finc"}
     spent = rows["sample"].parts
     assert {"FInCUnit", "ActNorm", "Conv1x1", "AffineCoupling", "other"} <= set(spent)
     assert all(value >= 0 for value in spent.values())

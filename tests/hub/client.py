@@ -1,7 +1,8 @@
 """Runs user code, each time in a new process with its own environment.
 
-The Hub's client reads its environment when it is imported. So one interpreter imports torch and
-zoo, which takes seconds, and is forked for each run, where the client is imported anew.
+The Hub's client reads its environment when it is imported. So one interpreter imports torch, zoo
+and what the client needs, which takes seconds, and is forked for each run, where the client is
+imported anew.
 """
 
 import contextlib
@@ -103,12 +104,22 @@ def _fork(request: dict[str, Any]) -> dict[str, Any]:
         return {**json.load(result), "output": output.read()}
 
 
+def _import_what_the_client_needs() -> None:
+    """Import the Hub's client, and forget it and all else that reads the environment."""
+    from huggingface_hub import HfApi, ModelCard, snapshot_download  # noqa: F401
+
+    for name in list(sys.modules):
+        if name.partition(".")[0] in ("huggingface_hub", "tqdm"):
+            del sys.modules[name]
+
+
 def main() -> None:
     import torch
 
     import zoo.cli
     import zoo.sources.hub  # noqa: F401
 
+    _import_what_the_client_needs()
     assert "huggingface_hub" not in sys.modules
     torch.set_num_threads(1)
     for line in sys.stdin:

@@ -9,6 +9,7 @@ from tests.folders import save_folder
 from tests.hub.client import Client, Outcome
 from tests.hub.server import Hub
 from tests.test_flow import tiny
+from zoo.folder import content_hash
 
 # What the client keeps beside the files of models.
 NOTES = {"refs", ".no_exist", ".locks", "CACHEDIR.TAG", ".huggingface-shared-blobs"}
@@ -17,6 +18,14 @@ NOTES |= {".refs", ".lock"}  # suffixes, beside content that came through Xet
 
 # How files travel. Xet is the client's default.
 PATHS = {"lfs": {"HF_HUB_DISABLE_XET": "1"}, "xet": {}}
+# How a user stays offline by choice: options of zoo.load, and environment.
+BY_CHOICE = {
+    "local_files_only": ("local_files_only=True", {}),
+    "HF_HUB_OFFLINE": ("", {"HF_HUB_OFFLINE": "1"}),
+}
+FILES = ("config.json", "model.safetensors")
+# Of the weights in `folder`.
+SHA256 = content_hash(tiny().state_dict())
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +77,19 @@ class Machine:
     def command(self, *arguments: object, **environment: str) -> Outcome:
         code = f"import sys, zoo.cli; sys.argv = {['flowzoo', *map(str, arguments)]}; "
         return self.run(code + "zoo.cli.main()", **environment)
+
+    def commit(self, folder: Path, **environment: str) -> str:
+        """Put a folder on the Hub as it is with its own client, through Xet if it may; the commit.
+
+        The repository is alice/flow.
+        """
+        outcome = self.run(
+            "from huggingface_hub import HfApi\napi = HfApi(token='hf_alice')\n"
+            "api.create_repo('alice/flow', exist_ok=True)\n"
+            f"value = api.upload_folder(repo_id='alice/flow', folder_path={str(folder)!r}).oid",
+            **environment,
+        )
+        return outcome.value
 
     def left(self) -> set[str]:
         """Names of the files of models in the cache, and anything that should not be there."""

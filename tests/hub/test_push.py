@@ -14,14 +14,13 @@ from PIL import Image
 import zoo
 from tests.folders import save_folder, save_golden, write_card
 from tests.hub.client import REPOSITORY, Outcome
-from tests.hub.conftest import PATHS, Machine
+from tests.hub.conftest import PATHS, SHA256, Machine
 from tests.hub.server import Hub, fail, nothing
 from tests.test_flow import explode, tiny
 from tests.test_weights import edit_config, flip_byte, tamper
 from zoo.cards.facts import GITHUB
 from zoo.folder import content_hash, make_golden
 
-SHA256 = content_hash(tiny().state_dict())
 ALICE = {name: {"HF_TOKEN": "hf_alice", **path} for name, path in PATHS.items()}
 LFS = ALICE["lfs"]
 every_path = pytest.mark.parametrize("environment", ALICE.values(), ids=ALICE)

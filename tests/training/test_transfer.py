@@ -277,22 +277,21 @@ def pictures(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture
-def said(monkeypatch) -> list[str]:
-    """What the run prints."""
-    lines: list[str] = []
-    monkeypatch.setattr(cli, "rank_zero_info", lines.append)
-    return lines
+@pytest.fixture(scope="module")
+def said() -> list[str]:
+    """What the run on those pictures prints."""
+    return []
 
 
-@pytest.fixture
-def of_16_levels(pictures: Path, said: list[str], tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def of_16_levels(pictures: Path, said: list[str], tmp_path_factory) -> Path:
     """An exported flow that was trained on them."""
+    folder = tmp_path_factory.mktemp("of_16_levels")
     data = {"name": "folder", "dir": str(pictures), "size": 8, "grey": True, "batch_size": 32}
-    finetune = {"grey_levels": 16}
-    return export(
-        run(tmp_path / "run", data=data, trainer={"max_steps": 4}, finetune=finetune), tmp_path
-    )
+    options = {"data": data, "trainer": {"max_steps": 4}, "finetune": {"grey_levels": 16}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "rank_zero_info", said.append)
+        return export(run(folder / "run", **options), folder)
 
 
 def test_grey_levels_are_reported(of_16_levels: Path, said: list[str]) -> None:
@@ -304,10 +303,10 @@ def test_grey_levels_are_reported(of_16_levels: Path, said: list[str]) -> None:
     assert "zoo.images.spread_levels(images, 16)" in (of_16_levels / "README.md").read_text()
 
 
-def test_a_flow_is_evaluated_as_it_was_validated(of_16_levels, pictures, tmp_path, run) -> None:
+def test_a_flow_is_evaluated_as_it_was_validated(of_16_levels, pictures, run) -> None:
     assert run("evaluate", f"local-dir:{of_16_levels}", "--data-dir", pictures)[0] == 0
     evaluated = json.loads((of_16_levels / EVALUATION).read_text())["bits_per_dim"]
-    rows = csv.DictReader((tmp_path / "run" / "metrics.csv").open())
+    rows = csv.DictReader((of_16_levels.parent / "run" / "metrics.csv").open())
     logged = [float(row["val/bits_per_dim"]) for row in rows if row["val/bits_per_dim"]]
     assert evaluated == pytest.approx(logged[-1], abs=0.02)  # of another draw of the noise
 
