@@ -51,7 +51,7 @@ def save_folder(flow: Flow, folder: Path, about: Mapping[str, Any] | None = None
 
 
 def load_folder(folder: Path, *, sha256: str | None = None, name: str | None = None) -> Flow:
-    """Load a flow in eval mode from a folder of `save_folder`.
+    """Load a flow in eval mode from a folder of `save_folder`, onto torch's default device.
 
     Args:
         folder: Holds config.json and model.safetensors.
@@ -75,10 +75,16 @@ def load_folder(folder: Path, *, sha256: str | None = None, name: str | None = N
             )
     _check_size(tensors, config, folder / WEIGHTS)
     # Not on the meta device: its first use imports for seconds, a compact flow takes 0.1 s.
-    with _Blank():
+    device = torch.get_default_device()
+    if device.type == "meta":
+        raise WeightsError(
+            "the meta device holds no weights. Load outside of torch.device('meta')."
+        )
+    with torch.device("cpu"), _Blank():
         flow = build(config).float()  # whatever torch's default type is now
     _check_tensors(tensors, flow.state_dict(), folder / WEIGHTS)
     flow.load_state_dict(tensors)
+    flow = flow.to(device)
     flow.origin = {"name": name or str(document.get("name", folder.name)), "sha256": found}
     flow.about = {key: value for key, value in document.items() if key not in OF_THE_FLOW}
     return flow.eval()
