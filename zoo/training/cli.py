@@ -109,7 +109,32 @@ class TabularCLI(DensityCLI):
         )
 
     def after_fit(self) -> None:
+        if not self.trainer.checkpoint_callback.best_model_path:  # type: ignore[union-attr]
+            raise ConfigError(
+                "the run ended before its first validation, so no checkpoint is the best one to "
+                "test. Lower trainer.val_check_interval, or train longer."
+            )
         self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path="best")
+
+
+# Options of the trainer that are a number of batches, or a share of all if they are a fraction.
+BATCHES = (
+    "limit_train_batches",
+    "limit_val_batches",
+    "limit_test_batches",
+    "limit_predict_batches",
+    "overfit_batches",
+    "val_check_interval",
+)
+
+
+def _read_whole_numbers_first() -> None:
+    """Have 1 mean one batch: `typing` gives one object for Union[int, float] and its reverse.
+
+    Which of the two it is depends on what was imported before; `int | float` is never shared.
+    """
+    for name in BATCHES:
+        L.Trainer.__init__.__annotations__[name] = int | float | None
 
 
 def _last(checkpoint: Mapping[str, Any]) -> str:
@@ -151,10 +176,13 @@ def _fit(
     data: type[L.LightningDataModule],
     arguments: list[str],
 ) -> None:
+    _read_whole_numbers_first()
     options = {"exit_on_error": False, "usage": f"flowzoo {command} [options]"}
     with warnings.catch_warnings():
         # Lightning advises against `args` beside a command line; here it is the command line.
         warnings.filterwarnings("ignore", "LightningCLI's args parameter")
+        # The sampler goes on from where the trainer stands, which Lightning cannot know.
+        warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before")
         try:
             cli(
                 module,
@@ -167,5 +195,11 @@ def _fit(
         except argparse.ArgumentError as error:
             text = re.sub(r"(?<![\w/.-])fit\.(?=\w+\.)", "", str(error)).rstrip(".")
             raise ArgumentError(f"{text}. --help lists the options.") from error
-        except MisconfigurationException as error:
+        except (MisconfigurationException, ModuleNotFoundError) as error:
             raise ConfigError(str(error)) from error
+        except ValueError as error:
+            # A class that cannot be made, such as a logger whose package is missing.
+            found = re.search(r"Problem with given class_path '(.+?)':\s+(.+)", str(error))
+            if found is None:
+                raise
+            raise ConfigError(f"{found[1]}: {found[2]}") from error
