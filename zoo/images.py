@@ -5,6 +5,7 @@ from torch import Tensor
 
 from zoo.errors import ImageError
 from zoo.exact.patterns import hard_images
+from zoo.flow.arguments import check_device
 
 __all__ = [
     "check_continuous",
@@ -23,19 +24,30 @@ def check_images(images: Tensor, channels: int, divisor: int) -> None:
     raise ImageError(f"images must be {wanted}; got {_describe(images)}.{_advice(images)}")
 
 
-def check_continuous(x: Tensor, channels: int, divisor: int, *, values: bool) -> None:
+def check_continuous(
+    x: Tensor,
+    channels: int,
+    divisor: int,
+    dtype: torch.dtype,
+    device: torch.device,
+    *,
+    values: bool,
+) -> None:
     """Raise ImageError unless floats (B, channels, H, W) with sides that the divisor divides.
 
     Args:
         x: What is checked.
         channels: C.
         divisor: Of both sides.
+        dtype: Of the flow.
+        device: Of the flow.
         values: Whether all numbers must be in [0, 1] too, which a GPU has to be waited for.
     """
-    wanted = f"floats {_shape(channels, divisor)}"
-    if not _fits(x, channels, divisor) or not x.is_floating_point():
+    wanted = f"floats {_shape(channels, divisor)}, {dtype} as the flow is"
+    if not _fits(x, channels, divisor) or x.dtype != dtype:
         advice = " For uint8 images: flow.encode(images), or flow((images + 0.5) / 256)."
         raise ImageError(f"images must be {wanted}; got {_describe(x)}.{advice}")
+    check_device(x, device, "images", ImageError)
     if values and not ((x >= 0) & (x <= 1)).all():
         raise ImageError(
             f"images must be {wanted}, all in [0, 1]; got {x.min():g} to {x.max():g}. "
@@ -88,6 +100,11 @@ def _describe(images: object) -> str:
 
 
 def _advice(images: object) -> str:
+    if hasattr(images, "__array_interface__"):
+        return (
+            " For a NumPy array or a PIL image: torch.from_numpy(numpy.array(image)), and then "
+            "channels first."
+        )
     if not isinstance(images, Tensor):
         return " For a PIL image: torchvision.transforms.functional.pil_to_tensor(image)[None]."
     if images.is_floating_point():

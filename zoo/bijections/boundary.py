@@ -60,12 +60,14 @@ class Circular(Boundary):
 
     def multiplicity(self, size: Size) -> Tensor:
         n = size[-1]
-        counts = torch.full((n // 2 + 1,), 2.0, dtype=torch.float64)
+        counts = torch.full((n // 2 + 1,), 2.0, dtype=torch.float64, device="cpu")
         counts[[0, -1] if n % 2 == 0 else 0] = 1
         return counts
 
     def basis(self, angles: Tensor, length: int) -> Tensor:
-        phases = -angles[:, None] * torch.arange(1 - length, length, dtype=angles.dtype)
+        phases = -angles[:, None] * torch.arange(
+            1 - length, length, dtype=angles.dtype, device=angles.device
+        )
         return torch.polar(torch.ones_like(phases), phases)
 
     def transform(self, x: Tensor, ndim: int) -> Tensor:
@@ -82,10 +84,12 @@ class Even(Boundary):
     """An even extension: real spectra of real, even kernels, through cosine transforms."""
 
     def multiplicity(self, size: Size) -> Tensor:
-        return torch.ones(size[-1], dtype=torch.float64)
+        return torch.ones(size[-1], dtype=torch.float64, device="cpu")
 
     def basis(self, angles: Tensor, length: int) -> Tensor:
-        return (angles[:, None] * torch.arange(length, dtype=angles.dtype)).cos()
+        return (
+            angles[:, None] * torch.arange(length, dtype=angles.dtype, device=angles.device)
+        ).cos()
 
 
 class Reflect(Even):
@@ -145,7 +149,7 @@ BOUNDARIES: dict[str, Boundary] = {
 
 
 def _steps(n: int) -> Tensor:
-    return torch.arange(n, dtype=torch.float64)
+    return torch.arange(n, dtype=torch.float64, device="cpu")
 
 
 def _axes(ndim: int) -> tuple[int, ...]:

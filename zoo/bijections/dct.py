@@ -81,4 +81,4 @@ def _along(transform: Transform, x: Tensor, dim: int) -> Tensor:
 def _matrix(transform: Transform, n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """The transform as a matrix for row vectors, from float64."""
     with torch.inference_mode(False), torch.no_grad():
-        return transform(torch.eye(n, dtype=torch.float64)).to(device, dtype)
+        return transform(torch.eye(n, dtype=torch.float64, device="cpu")).to(device, dtype)

@@ -41,8 +41,11 @@ class Dequantize(Bijection):
         """Map integers of any dtype to (y, log_det); y is of `dtype` (default: torch's)."""
         x = x.to(dtype or (x.dtype if x.is_floating_point() else torch.get_default_dtype()))
         if noise is None:
-            noise = torch.rand(x.shape, dtype=x.dtype, device=x.device, generator=generator)
-            noise.clamp_(max=LARGEST_NOISE)
+            device = x.device if generator is None else generator.device
+            noise = torch.rand(x.shape, dtype=x.dtype, device=device, generator=generator)
+            noise = noise.clamp_(max=LARGEST_NOISE).to(x.device)
+        if isinstance(noise, Tensor):
+            noise = noise.to(x.dtype)
         return (x + noise) / self.levels, x.new_full((len(x),), -self._log_volume(x))
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -53,7 +53,7 @@ def _moved(model: Model, x: Tensor) -> Tensor:
     """Change of decoded pixels, in grey levels, for each relative change of their latents."""
     z, _ = model(x)
     generator = torch.Generator().manual_seed(0)
-    noise = torch.randn(z.shape, generator=generator, dtype=z.dtype).to(z.device)
+    noise = torch.randn(z.shape, generator=generator, dtype=z.dtype, device="cpu").to(z.device)
     change = CHANGE * z.detach().abs().clamp_min(1) * noise
     size = (x.shape[2], x.shape[3])
     return (model.inverse(z + change, size)[0] - model.inverse(z, size)[0]) * (256 / CHANGE)

@@ -32,7 +32,14 @@ def hard_images(
 def hard_kinds(
     channels: int, size: tuple[int, int], natural: Tensor | None = None, *, seed: int = 0
 ) -> dict[str, Tensor]:
-    """The images of `hard_images` by their kind."""
+    """The images of `hard_images` by their kind, on the CPU."""
+    with torch.device("cpu"):
+        return _kinds(channels, size, natural, seed)
+
+
+def _kinds(
+    channels: int, size: tuple[int, int], natural: Tensor | None, seed: int
+) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     maps = {
         "flat": [torch.full(size, grey) for grey in GREYS],

@@ -40,10 +40,16 @@ def make_flow(config: FlowConfig, tensors: Mapping[str, Tensor], path: Path) -> 
     """
     _check_size(tensors, config, path)
     # Not on the meta device: its first use imports for seconds, a compact flow takes 0.1 s.
-    with _Blank():
+    device = torch.get_default_device()
+    if device.type == "meta":
+        raise WeightsError(
+            "the meta device holds no weights. Load outside of torch.device('meta')."
+        )
+    with torch.device("cpu"), _Blank():
         flow = build(config).float()  # whatever torch's default type is now
     _check_tensors(tensors, flow.state_dict(), path)
     flow.load_state_dict(tensors)
+    flow = flow.to(device)
     return flow.eval()
 
 

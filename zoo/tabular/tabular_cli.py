@@ -3,6 +3,7 @@
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 
+from zoo.errors import ConfigError
 from zoo.tabular.tables import TabularData
 from zoo.tabular.task import TabularModule
 from zoo.training.callbacks import EMA
@@ -27,6 +28,11 @@ class TabularCLI(DensityCLI):
         )
 
     def after_fit(self) -> None:
+        if not self.trainer.checkpoint_callback.best_model_path:  # type: ignore[union-attr]
+            raise ConfigError(
+                "the run ended before its first validation, so no checkpoint is the best one to "
+                "test. Lower trainer.val_check_interval, or train longer."
+            )
         self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path="best")
 
 

@@ -97,6 +97,26 @@ class FlowCLI(DensityCLI):
         return f"{text}\n# Options on the command line: {options}\n" if options else text
 
 
+# Options of the trainer that are a number of batches, or a share of all if they are a fraction.
+BATCHES = (
+    "limit_train_batches",
+    "limit_val_batches",
+    "limit_test_batches",
+    "limit_predict_batches",
+    "overfit_batches",
+    "val_check_interval",
+)
+
+
+def _read_whole_numbers_first() -> None:
+    """Have 1 mean one batch: `typing` gives one object for Union[int, float] and its reverse.
+
+    Which of the two it is depends on what was imported before; `int | float` is never shared.
+    """
+    for name in BATCHES:
+        L.Trainer.__init__.__annotations__[name] = int | float | None
+
+
 def _last(checkpoint: Mapping[str, Any]) -> str:
     """The latest checkpoint of a recipe's folder.
 
@@ -132,10 +152,13 @@ def run_fit(
     arguments: list[str],
 ) -> None:
     """Run `fit` of a LightningCLI; its errors become ours."""
+    _read_whole_numbers_first()
     options = {"exit_on_error": False, "usage": f"flowzoo {command} [options]"}
     with warnings.catch_warnings():
         # Lightning advises against `args` beside a command line; here it is the command line.
         warnings.filterwarnings("ignore", "LightningCLI's args parameter")
+        # The sampler goes on from where the trainer stands, which Lightning cannot know.
+        warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before")
         try:
             cli(
                 module,
@@ -148,5 +171,11 @@ def run_fit(
         except argparse.ArgumentError as error:
             text = re.sub(r"(?<![\w/.-])fit\.(?=\w+\.)", "", str(error)).rstrip(".")
             raise ArgumentError(f"{text}. --help lists the options.") from error
-        except MisconfigurationException as error:
+        except (MisconfigurationException, ModuleNotFoundError) as error:
             raise ConfigError(str(error)) from error
+        except ValueError as error:
+            # A class that cannot be made, such as a logger whose package is missing.
+            found = re.search(r"Problem with given class_path '(.+?)':\s+(.+)", str(error))
+            if found is None:
+                raise
+            raise ConfigError(f"{found[1]}: {found[2]}") from error

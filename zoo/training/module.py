@@ -24,8 +24,8 @@ from zoo.training.culprit import first_in_backward, first_in_forward
 from zoo.training.finetune import FineTune, Report, freeze, lasting, transfer
 from zoo.training.image_data import ImageData
 from zoo.training.metrics import BitsPerDim
-from zoo.training.progress import count_next_epoch
-from zoo.training.ranks import on_all_ranks, own, refuse_sharding
+from zoo.training.progress import count_next_epoch, describe_epochs
+from zoo.training.ranks import on_all_ranks, own, refuse_low_precision, refuse_sharding
 from zoo.training.resume import check_options, prepare_to_resume
 from zoo.training.sampler import place, run_seed
 from zoo.training.termination import SaveOnSigterm
@@ -55,6 +55,8 @@ class DensityModule(L.LightningModule):
 
     def setup(self, stage: str) -> None:
         refuse_sharding(self.trainer.strategy)
+        refuse_low_precision(self.trainer.precision)
+        describe_epochs(self.trainer)
         self.trainer.strategy.checkpoint_io = AtomicCheckpointIO()
 
     def configure_callbacks(self) -> list[Callback]:

@@ -1,12 +1,15 @@
-"""The counters of Lightning's loops, set right where a checkpoint is resumed.
+"""The counters of Lightning's loops, set right where a checkpoint is resumed, and in the bar.
 
 Checkpoints are written after a batch, after a validation, after an epoch or at the end. Lightning
 resumes the first kind exactly, but for one counter; of the others some repeat or skip an epoch.
 So here all become the first kind.
 """
 
+from functools import partial
 from typing import Any
 
+import lightning as L
+from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loops.fit_loop import _FitLoop
 
 Counters = dict[str, int]
@@ -55,3 +58,16 @@ def count_next_epoch(loop: _FitLoop) -> None:
     if loop.restarted_mid_epoch and progress.current.processed == progress.current.ready:  # type: ignore[attr-defined]
         progress.increment_ready()
         progress.increment_started()
+
+
+def describe_epochs(trainer: L.Trainer) -> None:
+    """Have the bar name the last epoch only where there is one that is still to come."""
+    bar = trainer.progress_bar_callback
+    if isinstance(bar, RichProgressBar):
+        plain = partial(_description, trainer)
+        bar._get_train_description = plain  # type: ignore[method-assign]
+
+
+def _description(trainer: L.Trainer, epoch: int) -> str:
+    last = (trainer.max_epochs or 0) - 1
+    return f"Epoch {epoch}/{last}" if epoch <= last else f"Epoch {epoch}"

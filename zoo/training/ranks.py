@@ -29,6 +29,15 @@ def refuse_sharding(strategy: Strategy) -> None:
         )
 
 
+def refuse_low_precision(precision: str) -> None:
+    """Raise ConfigError unless bijections, log-dets and gradients are of float32 or float64."""
+    if precision not in ("32-true", "64-true"):
+        raise ConfigError(
+            f"trainer.precision is {precision}; flows and their inverses need 32-true or 64-true. "
+            "For coupling nets in bfloat16 pass --speed.nets bfloat16."
+        )
+
+
 def on_all_ranks(trainer: L.Trainer | None, likelihood: Callable[[], Tensor]) -> Tensor:
     """A likelihood; if it is not finite on one rank, a NonFiniteError on every rank.
 

@@ -5,7 +5,6 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from numbers import Integral
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from zoo.bijections import Bijection, Center, Chain, Dequantize, Logit
 from zoo.bijections.cache import Watch, WeightCache, in_transform
 from zoo.config import FlowConfig
-from zoo.errors import ArgumentError, ImageError, LatentError, NonFiniteError, require
+from zoo.errors import ImageError, LatentError, NonFiniteError, require
 from zoo.exact import round_trip
 from zoo.exact.amplification import amplification
 from zoo.exact.certificate import (
@@ -31,6 +30,16 @@ from zoo.exact.certificate import (
 )
 from zoo.exact.full_precision import full_precision
 from zoo.exact.patterns import hard_images, mosaics
+from zoo.flow.arguments import (
+    check_count,
+    check_device,
+    check_generator,
+    check_latents,
+    check_noise,
+    check_size,
+    temperatures,
+)
+from zoo.flow.float64_host import where_float64_is
 from zoo.images import check_continuous, check_images
 
 Size = tuple[int, int]
@@ -79,14 +88,18 @@ class Flow(nn.Module):
 
     # The bijection of continuous images.
 
+    @where_float64_is
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map (B, C, H, W) in [0, 1] to latents (B, D) and log|det dz/dx| (B,) in float64.
 
         Raises:
-            ImageError: For another dtype or shape, and in evaluation for numbers beyond [0, 1].
+            ImageError: For another dtype, shape or device, and in evaluation for numbers beyond
+                [0, 1].
         """
         values = not self.training and not in_transform()
-        check_continuous(x, self.config.channels, self.divisor, values=values)
+        check_continuous(
+            x, self.config.channels, self.divisor, self.dtype, self.device, values=values
+        )
         self._watch.check(self)
         with self._precision(), torch.autocast(x.device.type, enabled=False):
             x, log_det = self.preprocess(x)
@@ -99,8 +112,14 @@ class Flow(nn.Module):
                     latents.append(z)
             return self.flatten([*latents, x]), total
 
+    @where_float64_is
     def inverse(self, z: Tensor, size: Size | None = None) -> tuple[Tensor, Tensor]:
-        """Map latents (B, D) to (B, C, H, W) in [0, 1] and log|det dx/dz| (B,) in float64."""
+        """Map latents (B, D) to (B, C, H, W) in [0, 1] and log|det dx/dz| (B,) in float64.
+
+        Raises:
+            LatentError: For latents of another dtype, shape or device.
+        """
+        check_latents(z, self.dtype, self.device)
         self._watch.check(self)
         with self._precision(), torch.autocast(z.device.type, enabled=False):
             *latents, x = self.levels(z, size)
@@ -121,6 +140,7 @@ class Flow(nn.Module):
     # Exact latents.
 
     @torch.no_grad()
+    @where_float64_is
     def encode(self, images: Tensor, *, exact: bool = True) -> Tensor:
         """Encode images so that `decode` gives back the same images, bit for bit.
 
@@ -147,6 +167,7 @@ class Flow(nn.Module):
         return self.at(torch.promote_types(self.dtype, torch.float32)).encode_centres(images)
 
     @torch.no_grad()
+    @where_float64_is
     def decode(self, z: Tensor, size: Size | None = None) -> Tensor:
         """Decode latents (B, D) to uint8 images (B, C, H, W).
 
@@ -160,12 +181,13 @@ class Flow(nn.Module):
                 wrong image without it.
 
         Raises:
-            LatentError: For a wrong dtype, shape or length, and for NaN or infinity.
+            LatentError: For a wrong dtype, shape, length or device, and for NaN or infinity.
             NonFiniteError: If an image is NaN or infinite, as from absurdly large latents.
         """
         if not isinstance(z, Tensor) or z.dtype not in (torch.float32, torch.float64):
             kind = z.dtype if isinstance(z, Tensor) else type(z).__name__
             raise LatentError(f"latents must be float32 or float64 (B, D) tensors; got {kind}.")
+        check_device(z, self.device, "latents", LatentError)
         if not z.isfinite().all():
             raise LatentError("latents hold NaN or infinity; decode needs finite numbers.")
         self.levels(z, size)
@@ -178,13 +200,14 @@ class Flow(nn.Module):
 
     # Density.
 
+    @where_float64_is
     def log_prob(
         self,
         images: Tensor,
         *,
         n_samples: int = 1,
         generator: torch.Generator | None = None,
-        noise: Tensor | None = None,
+        noise: Tensor | float | None = None,
     ) -> Tensor:
         """Log-likelihood of 8-bit images in nats, (B,) float64, by uniform dequantization.
 
@@ -196,20 +219,22 @@ class Flow(nn.Module):
         Args:
             images: uint8 (B, C, H, W), H and W divisible by 2^levels.
             n_samples: Number of draws k.
-            generator: What draws them; torch's own if not given.
-            noise: (B, C, H, W) in [0, 1), in place of a draw.
+            generator: What draws them, on its own device; torch's if not given.
+            noise: (B, C, H, W) or one number, in [0, 1), in place of a draw.
 
         Source: Theis et al., 2016, section 3.1; Burda et al., 2016, for the weighted bound.
 
         Raises:
-            ArgumentError: If n_samples is not a positive integer, or noise does not fit.
+            ArgumentError: If n_samples is not a positive integer, the generator none of torch, or
+                noise does not fit.
             ImageError: For anything but uint8 images of a fitting shape.
             NonFiniteError: If a likelihood is NaN or infinite; names the images.
         """
         self._check(images)
-        _at_least("n_samples", n_samples, 1)
-        self._check_noise(noise, images)
-        graph = self.training or (noise is not None and noise.requires_grad)
+        check_count("n_samples", n_samples, 1)
+        check_generator(generator)
+        check_noise(noise, images)
+        graph = self.training or (isinstance(noise, Tensor) and noise.requires_grad)
         with torch.set_grad_enabled(graph and torch.is_grad_enabled()):
             draws = [self._log_prob_of_draw(images, noise, generator) for _ in range(n_samples)]
             log_prob = torch.stack(draws).logsumexp(0) - math.log(n_samples)
@@ -228,14 +253,14 @@ class Flow(nn.Module):
         *,
         n_samples: int = 1,
         generator: torch.Generator | None = None,
-        noise: Tensor | None = None,
+        noise: Tensor | float | None = None,
     ) -> Tensor:
         """-log_prob / (D ln 2) of 8-bit images, (B,) float64; arguments as for `log_prob`."""
         log_prob = self.log_prob(images, n_samples=n_samples, generator=generator, noise=noise)
         return -log_prob / (math.prod(images.shape[1:]) * math.log(2))
 
     def _log_prob_of_draw(
-        self, images: Tensor, noise: Tensor | None, generator: torch.Generator | None
+        self, images: Tensor, noise: Tensor | float | None, generator: torch.Generator | None
     ) -> Tensor:
         x, log_volume = self.dequantize(images, noise, self.dtype, generator)
         z, log_det = self(x)
@@ -245,28 +270,36 @@ class Flow(nn.Module):
     # Samples.
 
     @torch.no_grad()
+    @where_float64_is
     def sample(
         self,
         n: int = 1,
         *,
-        temperature: float = 1.0,
+        temperature: float | Sequence[float] | Tensor = 1.0,
         size: Size | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Draw n images, uint8 (n, C, H, W), from latents of standard deviation `temperature`.
 
+        Args:
+            n: Number of images.
+            temperature: One number, or one for each image.
+            size: (H, W); default: that of the training images.
+            generator: What draws the latents, on its own device; torch's if not given.
+
         Raises:
-            ArgumentError: If n or the temperature is out of range.
+            ArgumentError: If n or a temperature is out of range, or the generator none of torch.
             ImageError: If the size is not (H, W) divisible by 2^levels.
             NonFiniteError: If a sample is NaN or infinite, rather than hiding it.
         """
-        _at_least("n", n, 1)
-        if not 0 <= temperature < math.inf:
-            raise ArgumentError(f"temperature must be 0 or more; got {temperature}.")
+        check_count("n", n, 1)
+        check_generator(generator)
         height, width = self._check_size(size)
         shape = (n, self.config.channels * height * width)
-        z = torch.randn(shape, generator=generator, dtype=self.dtype, device=self.device)
-        return self._to_images(*self.inverse(z * temperature, (height, width)))
+        device = self.device if generator is None else generator.device
+        z = torch.randn(shape, generator=generator, dtype=self.dtype, device=device)
+        z = z.to(self.device) * temperatures(temperature, n, next(self.parameters()))
+        return self._to_images(*self.inverse(z, (height, width)))
 
     @staticmethod
     def finite(x: Tensor, log_det: Tensor) -> Tensor:
@@ -277,6 +310,7 @@ class Flow(nn.Module):
         return x.isfinite().flatten(1).all(1) & log_det.isfinite()
 
     @torch.no_grad()
+    @where_float64_is
     def interpolate(self, a: Tensor, b: Tensor, steps: int = 8) -> Tensor:
         """Images along the great circle between the latents of a and b; the ends are exact.
 
@@ -294,7 +328,7 @@ class Flow(nn.Module):
             raise ImageError(
                 f"a and b must have one shape; got {tuple(a.shape)}, {tuple(b.shape)}."
             )
-        _at_least("steps, both ends included,", steps, 2)
+        check_count("steps, both ends included,", steps, 2)
         z = self.encode(torch.cat([a, b]))
         path = _great_circle(z[: len(a)].double(), z[len(a) :].double(), steps)  # (B, steps, D)
         path[:, 0], path[:, -1] = z[: len(a)], z[len(a) :]
@@ -317,6 +351,8 @@ class Flow(nn.Module):
         """Views (B, C_l, H_l, W_l) of flat latents (B, D): finest first, coarse last."""
         shapes = self.level_shapes(size)
         lengths = [math.prod(shape) for shape in shapes]
+        if not isinstance(z, Tensor):
+            raise LatentError(f"latents must be (B, D) tensors; got {type(z).__name__}.")
         if z.dim() != 2 or len(z) == 0 or z.shape[1] != sum(lengths):
             height, width = size or self.config.size
             raise LatentError(
@@ -384,6 +420,7 @@ class Flow(nn.Module):
         return path
 
     @torch.no_grad()
+    @where_float64_is
     def certify(self, images: Tensor | None = None) -> Certificate:
         """How stable the inverse is: proven of layers and couplings, and measured of the whole.
 
@@ -394,8 +431,8 @@ class Flow(nn.Module):
         """
         if images is None:
             images = hard_images(self.config.channels, self.config.size)
+        check_images(images, self.config.channels, self.divisor)
         images = images.to(self.device)
-        self._check(images)
         layers = [layer for _, layer in self.named_bijections()]
         trips = round_trip.round_trip_error(self, images, self.encode(images, exact=False))
         return Certificate(
@@ -431,12 +468,17 @@ class Flow(nn.Module):
         """Where the weights are."""
         return next(self.parameters()).device
 
-    def at(self, dtype: torch.dtype) -> "Flow":
-        """This flow, or a copy of it in another dtype that is kept until the weights change."""
-        if dtype == self.dtype:
+    def at(self, dtype: torch.dtype, device: torch.device | None = None) -> "Flow":
+        """This flow, or a copy in another dtype or on another device, kept until weights change."""
+        device = device or self.device
+        if (dtype, device) == (self.dtype, self.device):
             return self
         self._watch.check(self)
-        return self._twin.get(dtype, self._weights(), lambda: copy.deepcopy(self).to(dtype).eval())
+        return self._twin.get(
+            (dtype, device),
+            self._weights(),
+            lambda: copy.deepcopy(self).to(device, dtype).eval(),
+        )
 
     def worst_condition(self, size: Size) -> float:
         """The largest condition number of a layer for images of (H, W) = size; remembered."""
@@ -493,22 +535,13 @@ class Flow(nn.Module):
 
     def _check(self, images: Tensor) -> None:
         check_images(images, self.config.channels, self.divisor)
+        check_device(images, self.device, "images", ImageError)
 
     def _check_size(self, size: Size | None) -> Size:
         """The size, or that of the training images for None."""
         sides = self.config.size if size is None else size
-        if not _is_pair(sides) or any(side < 1 or side % self.divisor for side in sides):
-            raise ImageError(f"size must be (H, W) divisible by {self.divisor}; got {size}.")
+        check_size(sides, self.divisor)
         return sides
-
-    def _check_noise(self, noise: Tensor | None, images: Tensor) -> None:
-        if noise is None:
-            return
-        if noise.shape != images.shape or not ((noise >= 0) & (noise < 1)).all():
-            raise ArgumentError(
-                f"noise must be of the images' shape {tuple(images.shape)} and in [0, 1); got "
-                f"{tuple(noise.shape)} from {noise.min():g} to {noise.max():g}."
-            )
 
     def _to_images(self, x: Tensor, log_det: Tensor) -> Tensor:
         finite = self.finite(x, log_det)
@@ -518,19 +551,6 @@ class Flow(nn.Module):
                 "0 (a lower temperature), or float64: flow.double(). " + self._diagnosis(x)
             )
         return self.dequantize.inverse(x)[0].to(torch.uint8)
-
-
-def _at_least(name: str, value: int, least: int) -> None:
-    if not isinstance(value, Integral) or value < least:
-        raise ArgumentError(f"{name} must be an integer of at least {least}; got {value}.")
-
-
-def _is_pair(size: object) -> bool:
-    return (
-        isinstance(size, Sequence)
-        and len(size) == 2
-        and all(isinstance(side, Integral) for side in size)
-    )
 
 
 def _great_circle(a: Tensor, b: Tensor, steps: int) -> Tensor:

@@ -1,0 +1,78 @@
+"""Checks of what a flow's methods are given beside images."""
+
+import math
+from collections.abc import Sequence
+from numbers import Integral, Real
+
+import torch
+from torch import Tensor
+
+from zoo.errors import ArgumentError, FlowzooError, ImageError, LatentError
+
+
+def check_device(x: Tensor, device: torch.device, name: str, error: type[FlowzooError]) -> None:
+    """Raise an error unless a tensor is where the flow is."""
+    if x.device != device:
+        raise error(f"{name} must be where the flow is, on {device}; got {x.device}. Use .to().")
+
+
+def check_latents(z: object, dtype: torch.dtype, device: torch.device) -> None:
+    """Raise LatentError unless a tensor of the flow's dtype, where the flow is."""
+    if not isinstance(z, Tensor) or z.dtype != dtype:
+        kind = z.dtype if isinstance(z, Tensor) else type(z).__name__
+        raise LatentError(f"latents must be {dtype} (B, D) tensors, as the flow is; got {kind}.")
+    check_device(z, device, "latents", LatentError)
+
+
+def check_count(name: str, value: object, least: int) -> None:
+    """Raise ArgumentError unless an integer of at least so much."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ArgumentError(f"{name} must be an integer of at least {least}; got {value!r}.")
+
+
+def check_generator(generator: object) -> None:
+    """Raise ArgumentError unless a generator of torch, or None."""
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise ArgumentError(
+            f"generator must be a torch.Generator; got {generator!r}. For a seed: "
+            "torch.Generator().manual_seed(0)."
+        )
+
+
+def check_noise(noise: object, images: Tensor) -> None:
+    """Raise ArgumentError unless None, a number or as many numbers as pixels, all in [0, 1)."""
+    if noise is None or (isinstance(noise, Real) and 0 <= float(noise) < 1):
+        return
+    wanted = f"noise must be of the images' shape {tuple(images.shape)} or one number, in [0, 1)"
+    if not isinstance(noise, Tensor):
+        raise ArgumentError(f"{wanted}; got {noise if isinstance(noise, Real) else type(noise)}.")
+    check_device(noise, images.device, "noise", ArgumentError)
+    if noise.shape != images.shape or not ((noise >= 0) & (noise < 1)).all():
+        raise ArgumentError(
+            f"{wanted}; got {tuple(noise.shape)} from {noise.min():g} to {noise.max():g}."
+        )
+
+
+def temperatures(value: object, n: int, like: Tensor) -> Tensor:
+    """Standard deviations of n latents, (1, 1) or (n, 1), from one number or n of them."""
+    try:
+        if isinstance(value, (str, bool)):
+            raise TypeError
+        found = torch.as_tensor(value, dtype=like.dtype, device=like.device)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ArgumentError(f"temperature must be one number or {n}; got {value!r}.") from error
+    if found.shape not in ((), (n,)) or not ((found >= 0) & (found < math.inf)).all():
+        raise ArgumentError(
+            f"temperature must be 0 or more; got {value}. Give one number or {n} of them."
+        )
+    return found.view(-1, 1)
+
+
+def check_size(size: object, divisor: int) -> None:
+    """Raise ImageError unless (H, W), each divisible by the divisor."""
+    if (
+        not isinstance(size, Sequence)
+        or len(size) != 2
+        or any(not isinstance(side, Integral) or side < 1 or side % divisor for side in size)
+    ):
+        raise ImageError(f"size must be (H, W) divisible by {divisor}; got {size}.")
