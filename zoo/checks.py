@@ -41,7 +41,7 @@ def check_generator(generator: object) -> None:
 
 def check_noise(noise: object, images: Tensor) -> None:
     """Raise ArgumentError unless None, a number or as many numbers as pixels, all in [0, 1)."""
-    if noise is None or (isinstance(noise, Real) and 0 <= noise < 1):
+    if noise is None or (isinstance(noise, Real) and 0 <= float(noise) < 1):
         return
     wanted = f"noise must be of the images' shape {tuple(images.shape)} or one number, in [0, 1)"
     if not isinstance(noise, Tensor):
@@ -70,8 +70,6 @@ def temperatures(value: object, n: int, like: Tensor) -> Tensor:
 
 def check_size(size: object, divisor: int) -> None:
     """Raise ImageError unless (H, W), each divisible by the divisor."""
-    pair = isinstance(size, Sequence) and len(size) == 2
-    if not pair or any(
-        not isinstance(side, Integral) or side < 1 or side % divisor for side in size
-    ):
+    pair = size if isinstance(size, Sequence) and len(size) == 2 else (None, None)
+    if any(not isinstance(side, Integral) or side < 1 or side % divisor for side in pair):
         raise ImageError(f"size must be (H, W) divisible by {divisor}; got {size}.")

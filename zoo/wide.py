@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -47,7 +47,7 @@ def where_float64_is(
         result = method(copy, *here[0], **here[1])
         return tree_map(lambda x: x.to(device) if _fits(x) else x, result)
 
-    return run
+    return cast(Any, run)
 
 
 def _fits(x: object) -> bool:

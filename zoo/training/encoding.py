@@ -72,7 +72,7 @@ class ShardData(L.LightningDataModule):
         split: Split,
         shard_size: int,
         output: Path,
-        splits: Splits,
+        splits: Splits = "folders",
     ) -> None:
         super().__init__()
         # More processes than shards are no mistake, least of all near the end of a resumed run.
@@ -106,8 +106,8 @@ class ShardData(L.LightningDataModule):
             shard_size=self.shard_size,
             grey_levels=read_config(folder_of(self.source)).get("grey_levels"),
         )
-        origins = self.image_set.names, self.image_set.labels
-        names, labels = (origin(self.directory, self.split) for origin in origins)
+        names = self.image_set.names(self.directory, self.split)
+        labels = self.image_set.labels(self.directory, self.split)
         self.folder = ShardFolder(self.output, encoded, names, labels)
 
     def predict_dataloader(self) -> DataLoader[Shard]:

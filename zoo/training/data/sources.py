@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -13,6 +14,8 @@ from torchvision.datasets.utils import check_integrity, download_and_extract_arc
 
 from zoo.errors import DataError
 from zoo.training.data.image_set import ImageSet, Split
+
+FilesOfSplits = dict[Split, dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,10 @@ def _idx_source(
 ) -> Source:
     """A data set in MNIST's format; the MD5s of its images and labels, each of train and test."""
     files, label_files = (
-        {"train": {f"train-{kind}-ubyte": md5s[0]}, "test": {f"t10k-{kind}-ubyte": md5s[1]}}
+        cast(
+            FilesOfSplits,
+            {"train": {f"train-{kind}-ubyte": md5s[0]}, "test": {f"t10k-{kind}-ubyte": md5s[1]}},
+        )
         for kind, md5s in (("images-idx3", images), ("labels-idx1", labels))
     )
     # Images first: they are of use without the labels.
