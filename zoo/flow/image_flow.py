@@ -40,6 +40,7 @@ from zoo.flow.arguments import (
     temperatures,
 )
 from zoo.flow.float64_host import where_float64_is
+from zoo.flow.normal import log_normal
 from zoo.images import check_continuous, check_images
 
 Size = tuple[int, int]
@@ -264,8 +265,7 @@ class Flow(nn.Module):
     ) -> Tensor:
         x, log_volume = self.dequantize(images, noise, self.dtype, generator)
         z, log_det = self(x)
-        log_normal = -0.5 * (z.double().square() + math.log(2 * math.pi)).sum(1)
-        return log_normal + log_det + log_volume
+        return log_normal(z) + log_det + log_volume
 
     # Samples.
 
