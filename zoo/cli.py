@@ -19,6 +19,7 @@ from zoo.architectures import config_to_json
 from zoo.errors import ArgumentError, DataError, FlowzooError
 from zoo.evaluation.commands import benchmark
 from zoo.evaluation.record import EVALUATION, read_evaluation, read_named_config
+from zoo.export.command import export_onnx
 from zoo.extras import require
 from zoo.files import write_json
 from zoo.hub import HUB
@@ -38,6 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(benchmark, name="benchmark")
+app.command("export-onnx")(export_onnx)
 console = Console(markup=False, highlight=False)
 
 DEFAULT_MODEL = "finc_mnist"

@@ -32,6 +32,8 @@ from zoo.exact.patterns import hard_images, mosaics
 from zoo.images import check_continuous, check_images
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from zoo.architectures.config import FlowConfig
 
 Size = tuple[int, int]
@@ -87,7 +89,12 @@ class Flow(nn.Module):
         """
         values = not self.training and not in_transform()
         check_continuous(x, self.config.channels, self.divisor, values=values)
-        with self._precision(), torch.autocast(x.device.type, enabled=False):
+        levels, log_det = self.to_levels(x)
+        return self.flatten(levels), log_det
+
+    def to_levels(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The same, with the latents by level (B, C_l, H_l, W_l) and without the check."""
+        with self._precision(), _no_autocast(x.device.type):
             x, log_det = self.preprocess(x)
             total, latents = log_det.double(), []
             for block in self.blocks:
@@ -96,13 +103,17 @@ class Flow(nn.Module):
                 if block is not self.blocks[-1]:
                     x, z = x.chunk(2, dim=1)
                     latents.append(z)
-            return self.flatten([*latents, x]), total
+            return [*latents, x], total
 
     def inverse(self, z: Tensor, size: Size | None = None) -> tuple[Tensor, Tensor]:
         """Map latents (B, D) to (B, C, H, W) in [0, 1] and log|det dx/dz| (B,) in float64."""
-        with self._precision(), torch.autocast(z.device.type, enabled=False):
-            *latents, x = self.levels(z, size)
-            total = torch.zeros(len(z), dtype=torch.float64, device=z.device)
+        return self.from_levels(self.levels(z, size))
+
+    def from_levels(self, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """The same, of the latents by level, as `levels` has them."""
+        *latents, x = levels
+        with self._precision(), _no_autocast(x.device.type):
+            total = torch.zeros(x.shape[0], dtype=torch.float64, device=x.device)
             for block in reversed(self.blocks):
                 if block is not self.blocks[-1]:
                     x = torch.cat([x, latents.pop()], dim=1)
@@ -315,7 +326,7 @@ class Flow(nn.Module):
         """Views (B, C_l, H_l, W_l) of flat latents (B, D): finest first, coarse last."""
         shapes = self.level_shapes(size)
         lengths = [math.prod(shape) for shape in shapes]
-        if z.dim() != 2 or len(z) == 0 or z.shape[1] != sum(lengths):
+        if z.dim() != 2 or z.shape[0] == 0 or z.shape[1] != sum(lengths):
             height, width = size or self.config.size
             raise LatentError(
                 f"latents of {height} x {width} images are of shape (B, {sum(lengths)}); "
@@ -358,6 +369,28 @@ class Flow(nn.Module):
         from zoo.extras import require
 
         return require("zoo.publish", "train").push_flow(self, repo_id, dataset, license, **options)
+
+    def export(self, folder: "str | Path", format: str = "onnx", **options: Any) -> "list[Path]":
+        """Write programs that run without flowzoo, once images came back through them.
+
+        Args:
+            folder: Where to; the files are named by what they compute.
+            format: "onnx" (needs the extra `onnx`) or "torch", for `torch.export.load`.
+            **options: what is "encode", "decode", "both" of them (default), "forward" or
+                "inverse"; size and batch are as for `zoo.export.trace`; images, uint8
+                (B, C, H, W), are sent through too, besides golden and hard ones;
+                allow_inexact=True writes files that lose images, and says so in their metadata.
+
+        Returns:
+            The files.
+
+        Raises:
+            ArgumentError: For options out of their range.
+            NotInvertibleError: If images do not come back, with their number and the reason.
+        """
+        from zoo.export import export
+
+        return export(self, folder, format, **options)  # type: ignore[arg-type]
 
     @torch.no_grad()
     def certify(self, images: Tensor | None = None) -> Certificate:
@@ -493,6 +526,12 @@ class Flow(nn.Module):
                 "0 (a lower temperature), or float64: flow.double(). " + self._diagnosis(x)
             )
         return self.dequantize.inverse(x)[0].to(torch.uint8)
+
+
+def _no_autocast(device: str) -> AbstractContextManager[Any]:
+    """Autocast switched off, where it is on: an exported graph is simpler without the switch."""
+    on = torch.is_autocast_enabled(device)
+    return torch.autocast(device, enabled=False) if on else nullcontext()
 
 
 def _at_least(name: str, value: int, least: int) -> None:

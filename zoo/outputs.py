@@ -10,6 +10,9 @@ from zoo.errors import ArgumentError
 
 # Entry of a PNG's text, and its beginning; and key of the metadata of a file of latents.
 SOFTWARE, WRITER, LATENTS = "Software", "flowzoo", "flowzoo"
+# Beginning of the keys of an exported program's metadata, which is at the end of its file.
+PROGRAM = "flowzoo."
+END = 2**16
 
 
 def check_outputs(
@@ -34,7 +37,7 @@ def check_outputs(
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file is a picture or a file of latents that a command of flowzoo wrote."""
+    """Whether a file is a picture, latents or an exported program that flowzoo wrote."""
     try:
         with Image.open(path) as picture:
             return str(picture.info.get(SOFTWARE, "")).startswith(WRITER)
@@ -44,4 +47,10 @@ def is_ours(path: Path) -> bool:
         with safe_open(path, framework="pt") as file:
             return LATENTS in (file.metadata() or {})
     except (OSError, SafetensorError):
-        return False
+        return f"{PROGRAM}sha256".encode() in _end(path)
+
+
+def _end(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - END))
+        return file.read()
