@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from torch import Tensor
 
-from zoo.export.guard import Size
 from zoo.export.write import export, paths
+from zoo.golden import GOLDEN, Golden
 from zoo.outputs import check_outputs
-from zoo.registry import folder_of, load, pin
+from zoo.registry import MODELS, folder_of, load, pin
 
 
 def export_onnx(
@@ -44,16 +45,21 @@ def export_onnx(
         raise typer.BadParameter("choose one of --size and --any-size.")
     check_outputs(paths(output, "onnx", what), overwrite=overwrite)  # type: ignore[arg-type]
     source = pin(name)
-    flow, sides = load(source), size or ("dynamic" if any_size else None)
     written = export(
-        flow,
+        load(source),
         output,
-        "onnx",
-        what,
-        size=sides,
+        what=what,  # type: ignore[arg-type]
+        size="dynamic" if any_size else size,
         batch=batch or "dynamic",
-        images=None,
+        images=None if size else _golden(source),
         allow_inexact=allow_inexact,
     )
     for path in written:
         print(f"{path} written, {path.stat().st_size / 1e6:.1f} MB")
+
+
+def _golden(source: str) -> Tensor | None:
+    """Golden images of a folder or a repository that has some; those of the zoo are known."""
+    if source in MODELS or not (folder_of(source) / GOLDEN).is_file():
+        return None
+    return Golden.load(folder_of(source)).images

@@ -26,10 +26,12 @@ class Proof:
         errors: The most that a decoded pixel is off its bin's centre on any way through the
             exported programs, in grey levels, (N,).
         own: The same of torch's own float32, (N,).
+        problems: What runtimes said of images that they could not compute.
     """
 
     errors: Tensor
     own: Tensor
+    problems: list[str]
 
     def facts(self) -> dict[str, str]:
         """For the metadata of the files: number of images, share that came back, worst error."""
@@ -55,6 +57,7 @@ class Proof:
             f"for {also} of them float32 is not enough in torch either, where flow.encode takes "
             "float64 and exported files cannot"
         ] * (also > 0) + [f"{count - also} come back in torch only"] * (count > also)
+        reasons += [f"the runtime said: {problem}" for problem in self.problems[:1]]
         raise NotInvertibleError(
             f"{count} of {len(lost)} images do not come back within {MARGIN:g} grey levels, the "
             f"worst is {float(self.errors.max()):.3g} off: {', and '.join(reasons)}. To export it "
@@ -75,19 +78,23 @@ def prove(flow: Flow, runs: Mapping[What, Run], shapes: Shapes, images: Iterable
     """
     batches = [batch for some in images for batch in some.split(shapes.batch or BATCH)]
     through = partial(_through, flow, runs, dynamic=shapes.dynamic)
-    errors = [_errors(through, batch, shapes.batch or len(batch)) for batch in batches]
-    own = [_errors(partial(_own, flow), batch, len(batch)) for batch in batches]
-    return Proof(torch.cat(errors), torch.cat(own))
+    problems: list[str] = []
+    errors = [_errors(through, batch, shapes.batch or len(batch), problems) for batch in batches]
+    own = [_errors(partial(_own, flow), batch, len(batch), []) for batch in batches]
+    return Proof(torch.cat(errors), torch.cat(own), problems)
 
 
-def _errors(trip: Callable[[Tensor], Tensor], images: Tensor, count: int) -> Tensor:
+def _errors(
+    trip: Callable[[Tensor], Tensor], images: Tensor, count: int, problems: list[str]
+) -> Tensor:
     """Error (B,) of each image on a trip that takes `count` images at a time."""
     try:
         last = images[-1:].expand(count - len(images), -1, -1, -1)
         return trip(torch.cat([images, last]))[: len(images)]
-    except Exception:  # one image fails all of a batch, by an exception of the runtime's own
+    except Exception as error:  # one image fails all of a batch, by the runtime's own exception
         if len(images) > 1:
-            return torch.cat([_errors(trip, image[None], count) for image in images])
+            return torch.cat([_errors(trip, image[None], count, problems) for image in images])
+        problems.append(str(error))
         return torch.full((1,), torch.inf, dtype=torch.float64)
 
 
