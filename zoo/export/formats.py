@@ -2,7 +2,6 @@
 
 import io
 import re
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
@@ -11,6 +10,7 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from zoo.export.guard import REFUSED
+from zoo.export.programs import quiet
 from zoo.extras import require
 
 FormatName = Literal["onnx", "torch"]
@@ -49,8 +49,7 @@ class OnnxFile:
     def __init__(self, program: ExportedProgram, inputs: list[str], outputs: list[str]) -> None:
         require("onnxscript", "onnx")
         self.outputs = outputs
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's own, of its own internals
+        with quiet():
             options: Any = {"input_names": inputs, "output_names": outputs, "verbose": False}
             converted = torch.onnx.export(program, dynamo=True, opset_version=OPSET, **options)
         self.model: Any = converted.model_proto  # type: ignore[union-attr]
@@ -109,7 +108,8 @@ class TorchFile:
     def bytes(self, facts: Mapping[str, str]) -> bytes:
         """The file, with facts as extra files in it."""
         file = io.BytesIO()
-        torch.export.save(self.program, file, extra_files=dict(facts))
+        with quiet():
+            torch.export.save(self.program, file, extra_files=dict(facts))
         return file.getvalue()
 
 

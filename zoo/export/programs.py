@@ -2,7 +2,8 @@
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -53,7 +54,8 @@ class Shapes:
                 )
             return cls(flow.config.size, count, True)
         flow.level_shapes(size)  # checks it
-        return cls(tuple(size or flow.config.size), count, False)
+        height, width = size or flow.config.size
+        return cls((height, width), count, False)
 
     def largest(self, flow: Flow) -> Size:
         """(H, W) of the largest images."""
@@ -131,6 +133,14 @@ def names(flow: Flow, what: What, *, dynamic: bool) -> tuple[list[str], list[str
     }[what]
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without torch's warnings of its own internals."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 @torch.no_grad()
 def trace(
     flow: Flow,
@@ -170,8 +180,7 @@ def trace(
         program = Decoder(frozen, shapes, floats=floats)
     program(*inputs)  # computes what is constant
     dims = shapes.dims(flow, latents=not encodes)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's own, of its own internals
+    with quiet():
         free = (dims[0],) if encodes else (tuple(dims),)
         traced = torch.export.export(program, tuple(inputs), dynamic_shapes=free, strict=False)
     traced.graph.eliminate_dead_code()  # log-dets that nobody asked for

@@ -107,10 +107,9 @@ def _through(flow: Flow, runs: Mapping[What, Run], images: Tensor, *, dynamic: b
     centres = (images.float() + 0.5) / 256
     levels = len(flow.blocks) if dynamic else 1
     size = (images.shape[2], images.shape[3])
+    sources: dict[What, Tensor] = {"encode": images, "forward": centres}
     encoded = [
-        flow.flatten(runs[what]([x])[:levels])
-        for what, x in (("encode", images), ("forward", centres))
-        if what in runs
+        flow.flatten(runs[what]([x])[:levels]) for what, x in sources.items() if what in runs
     ]
     errors = [round_trip_error(flow, images, z) for z in encoded]
     for z in (flow.encode_centres(images), *encoded):
