@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from zoo.bijections import Bijection, Center, Chain, Dequantize, Logit
 from zoo.bijections.cache import WeightCache, in_transform
+from zoo.devices import check_device, device_of
 from zoo.errors import ArgumentError, ImageError, LatentError, NonFiniteError
 from zoo.exact import round_trip
 from zoo.exact.amplification import amplification
@@ -79,13 +80,21 @@ class Flow(nn.Module):
 
     # The bijection of continuous images.
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, *, trusted: bool = False) -> tuple[Tensor, Tensor]:
         """Map (B, C, H, W) in [0, 1] to latents (B, D) and log|det dz/dx| (B,) in float64.
 
+        Args:
+            x: Continuous images.
+            trusted: Whether they are known to be in [0, 1]; a GPU must be waited for to see.
+
         Raises:
-            ImageError: For another dtype or shape, and in evaluation for numbers beyond [0, 1].
+            ImageError: For another dtype, shape or device, and in evaluation for numbers beyond
+                [0, 1].
         """
-        values = not self.training and not in_transform()
+        strict = not self.training and not in_transform()
+        if strict:
+            check_device("images", x, self.device, ImageError)
+        values = strict and not trusted
         check_continuous(x, self.config.channels, self.divisor, values=values)
         with self._precision(), torch.autocast(x.device.type, enabled=False):
             x, log_det = self.preprocess(x)
@@ -99,7 +108,13 @@ class Flow(nn.Module):
             return self.flatten([*latents, x]), total
 
     def inverse(self, z: Tensor, size: Size | None = None) -> tuple[Tensor, Tensor]:
-        """Map latents (B, D) to (B, C, H, W) in [0, 1] and log|det dx/dz| (B,) in float64."""
+        """Map latents (B, D) to (B, C, H, W) in [0, 1] and log|det dx/dz| (B,) in float64.
+
+        Raises:
+            LatentError: For another shape or device.
+        """
+        if not in_transform():
+            check_device("latents", z, self.device, LatentError)
         with self._precision(), torch.autocast(z.device.type, enabled=False):
             *latents, x = self.levels(z, size)
             total = torch.zeros(len(z), dtype=torch.float64, device=z.device)
@@ -158,12 +173,13 @@ class Flow(nn.Module):
                 wrong image without it.
 
         Raises:
-            LatentError: For a wrong dtype, shape or length, and for NaN or infinity.
+            LatentError: For a wrong dtype, shape, length or device, and for NaN or infinity.
             NonFiniteError: If an image is NaN or infinite, as from absurdly large latents.
         """
         if not isinstance(z, Tensor) or z.dtype not in (torch.float32, torch.float64):
             kind = z.dtype if isinstance(z, Tensor) else type(z).__name__
             raise LatentError(f"latents must be float32 or float64 (B, D) tensors; got {kind}.")
+        check_device("latents", z, self.device, LatentError)
         if not z.isfinite().all():
             raise LatentError("latents hold NaN or infinity; decode needs finite numbers.")
         self.levels(z, size)
@@ -172,7 +188,7 @@ class Flow(nn.Module):
     def encode_centres(self, images: Tensor) -> Tensor:
         """Latents (B, D) of the bin centres, unverified, in the flow's dtype."""
         x, _ = self.dequantize(images, noise=0.5, dtype=self.dtype)
-        return self(x)[0]
+        return self(x, trusted=True)[0]
 
     # Density.
 
@@ -183,6 +199,7 @@ class Flow(nn.Module):
         n_samples: int = 1,
         generator: torch.Generator | None = None,
         noise: Tensor | None = None,
+        checked: bool = True,
     ) -> Tensor:
         """Log-likelihood of 8-bit images in nats, (B,) float64, by uniform dequantization.
 
@@ -194,8 +211,9 @@ class Flow(nn.Module):
         Args:
             images: uint8 (B, C, H, W), H and W divisible by 2^levels.
             n_samples: Number of draws k.
-            generator: What draws them; torch's own if not given.
+            generator: What draws them, on any device; torch's own if not given.
             noise: (B, C, H, W) in [0, 1), in place of a draw.
+            checked: Whether noise and result are looked at, for which a GPU must be waited for.
 
         Source: Theis et al., 2016, section 3.1; Burda et al., 2016, for the weighted bound.
 
@@ -206,11 +224,14 @@ class Flow(nn.Module):
         """
         self._check(images)
         _at_least("n_samples", n_samples, 1)
-        self._check_noise(noise, images)
+        if checked:
+            self._check_noise(noise, images)
         graph = self.training or (noise is not None and noise.requires_grad)
         with torch.set_grad_enabled(graph and torch.is_grad_enabled()):
             draws = [self._log_prob_of_draw(images, noise, generator) for _ in range(n_samples)]
             log_prob = torch.stack(draws).logsumexp(0) - math.log(n_samples)
+        if not checked:
+            return log_prob
         finite = log_prob.detach().isfinite()
         if not finite.all():
             bad = (~finite).nonzero().flatten().tolist()
@@ -227,16 +248,19 @@ class Flow(nn.Module):
         n_samples: int = 1,
         generator: torch.Generator | None = None,
         noise: Tensor | None = None,
+        checked: bool = True,
     ) -> Tensor:
         """-log_prob / (D ln 2) of 8-bit images, (B,) float64; arguments as for `log_prob`."""
-        log_prob = self.log_prob(images, n_samples=n_samples, generator=generator, noise=noise)
+        log_prob = self.log_prob(
+            images, n_samples=n_samples, generator=generator, noise=noise, checked=checked
+        )
         return -log_prob / (math.prod(images.shape[1:]) * math.log(2))
 
     def _log_prob_of_draw(
         self, images: Tensor, noise: Tensor | None, generator: torch.Generator | None
     ) -> Tensor:
         x, log_volume = self.dequantize(images, noise, self.dtype, generator)
-        z, log_det = self(x)
+        z, log_det = self(x, trusted=True)
         log_normal = -0.5 * (z.double().square() + math.log(2 * math.pi)).sum(1)
         return log_normal + log_det + log_volume
 
@@ -253,6 +277,8 @@ class Flow(nn.Module):
     ) -> Tensor:
         """Draw n images, uint8 (n, C, H, W), from latents of standard deviation `temperature`.
 
+        The generator may be on any device: one on the CPU draws the same latents everywhere.
+
         Raises:
             ArgumentError: If n or the temperature is out of range.
             ImageError: If the size is not (H, W) divisible by 2^levels.
@@ -263,8 +289,10 @@ class Flow(nn.Module):
             raise ArgumentError(f"temperature must be 0 or more; got {temperature}.")
         height, width = self._check_size(size)
         shape = (n, self.config.channels * height * width)
-        z = torch.randn(shape, generator=generator, dtype=self.dtype, device=self.device)
-        return self._to_images(*self.inverse(z * temperature, (height, width)))
+        device = device_of(generator, self.device)
+        z = torch.randn(shape, generator=generator, dtype=self.dtype, device=device)
+        z = z.to(self.device) * temperature
+        return self._to_images(*self.inverse(z, (height, width)))
 
     @staticmethod
     def finite(x: Tensor, log_det: Tensor) -> Tensor:
@@ -468,6 +496,7 @@ class Flow(nn.Module):
 
     def _check(self, images: Tensor) -> None:
         check_images(images, self.config.channels, self.divisor)
+        check_device("images", images, self.device, ImageError)
 
     def _check_size(self, size: Size | None) -> Size:
         """The size, or that of the training images for None."""
@@ -479,6 +508,7 @@ class Flow(nn.Module):
     def _check_noise(self, noise: Tensor | None, images: Tensor) -> None:
         if noise is None:
             return
+        check_device("noise", noise, self.device, ArgumentError)
         if noise.shape != images.shape or not ((noise >= 0) & (noise < 1)).all():
             raise ArgumentError(
                 f"noise must be of the images' shape {tuple(images.shape)} and in [0, 1); got "

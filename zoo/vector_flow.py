@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.bijections import Chain
+from zoo.devices import device_of
 from zoo.errors import ArgumentError, NonFiniteError
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ class VectorFlow(nn.Module):
         """Map latents (B, D) to vectors (B, D) and log|det dx/dz| (B,) in float64."""
         return self.chain.inverse(z)
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Log-likelihood in nats, (B,) float64.
+    def log_prob(self, x: Tensor, *, checked: bool = True) -> Tensor:
+        """Log-likelihood in nats, (B,) float64; `checked` as for `Flow.log_prob`.
 
         Raises:
             ArgumentError: For anything but floating-point (B, D).
@@ -47,7 +48,7 @@ class VectorFlow(nn.Module):
         """
         z, log_det = self(x)
         log_prob = log_det - 0.5 * (z.double().square() + math.log(2 * math.pi)).sum(1)
-        if not log_prob.detach().isfinite().all():
+        if checked and not log_prob.detach().isfinite().all():
             raise NonFiniteError(
                 "log_prob is not finite: the weights have diverged, or the data are not finite. "
                 "Standardise the columns, or load an earlier checkpoint."
@@ -59,5 +60,6 @@ class VectorFlow(nn.Module):
         """Draw n vectors, (n, D)."""
         weight = next(self.parameters())
         shape = (n, self.config.features)
-        z = torch.randn(shape, generator=generator, dtype=weight.dtype, device=weight.device)
-        return self.inverse(z)[0]
+        device = device_of(generator, weight.device)
+        z = torch.randn(shape, generator=generator, dtype=weight.dtype, device=device)
+        return self.inverse(z.to(weight.device))[0]

@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -107,7 +108,8 @@ class Kernel(ABC):
         return self._extension.restore(spectrum * values, x.shape[2:])
 
     def _log_det(self, response: Response, x: Tensor) -> Tensor:
-        counts = self._extension.multiplicity(x.shape[2:]).to(response.log_magnitude)
+        like = response.log_magnitude
+        counts = _multiplicity(self._extension, tuple(x.shape[2:]), like.dtype, like.device)
         per_channel = (response.log_magnitude * counts).flatten(-self.ndim).sum(-1)
         return per_channel.sum(-1).expand(len(x))
 
@@ -142,14 +144,9 @@ class SpectralKernel(Kernel):
     def _per_axis(self) -> int:
         return 2 * self.length - 1 if self.boundary == "circular" else self.length
 
-    def _bases(self, coefficients: Tensor, size: Size) -> list[Tensor]:
-        bases = [
-            self._extension.basis(angles, self.length) for angles in self._extension.grid(size)
-        ]
-        dtype = coefficients.dtype
-        if bases[0].is_complex():
-            dtype = torch.promote_types(dtype, torch.complex64)
-        return [basis.to(coefficients.device, dtype) for basis in bases]
+    def _bases(self, coefficients: Tensor, size: Size) -> tuple[Tensor, ...]:
+        dtype, device = coefficients.dtype, coefficients.device
+        return _bases(self._extension, tuple(size), self.length, dtype, device)
 
 
 @dataclass(frozen=True)
@@ -213,6 +210,30 @@ def make_kernel(
         choices = ", ".join(get_args(KernelName))
         raise ConfigError(f"unknown kernel {kernel!r}; choose from {choices}.")
     return KERNELS[kernel](boundary, ndim, length, separable)
+
+
+# Made on the CPU in float64, and kept on the device: copies would wait for it in every call.
+
+
+@lru_cache(maxsize=256)
+def _bases(
+    extension: Boundary, size: Size, length: int, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, ...]:
+    """The functions of frequency of each axis, (bins, functions)."""
+    with torch.inference_mode(False), torch.no_grad():
+        bases = [extension.basis(angles, length) for angles in extension.grid(size)]
+        if bases[0].is_complex():
+            dtype = torch.promote_types(dtype, torch.complex64)
+        return tuple(basis.to(device, dtype) for basis in bases)
+
+
+@lru_cache(maxsize=256)
+def _multiplicity(
+    extension: Boundary, size: Size, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """How many eigenvalues each bin of the last axis stands for, (bins,)."""
+    with torch.inference_mode(False), torch.no_grad():
+        return extension.multiplicity(size).to(device, dtype)
 
 
 def _bounded(logarithm: Tensor, bound: float) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo.bijections.base import Bijection
+from zoo.devices import device_of
 from zoo.errors import ConfigError
 
 # The largest noise that (x + noise), x < 256, holds in float32 without reaching the next integer.
@@ -41,8 +42,9 @@ class Dequantize(Bijection):
         """Map integers of any dtype to (y, log_det); y is of `dtype` (default: torch's)."""
         x = x.to(dtype or (x.dtype if x.is_floating_point() else torch.get_default_dtype()))
         if noise is None:
-            noise = torch.rand(x.shape, dtype=x.dtype, device=x.device, generator=generator)
-            noise.clamp_(max=LARGEST_NOISE)
+            device = device_of(generator, x.device)
+            noise = torch.rand(x.shape, dtype=x.dtype, device=device, generator=generator)
+            noise = noise.to(x.device).clamp_(max=LARGEST_NOISE)
         return (x + noise) / self.levels, x.new_full((len(x),), -self._log_volume(x))
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
