@@ -20,6 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from zoo.bijections import cache, dct, kernels
+from zoo.solvers.choice import has_sweep
 
 # Operations that only look at tensors, or reserve memory.
 FREE = {
@@ -137,7 +138,11 @@ def fake_gpu(module: nn.Module, device: str = "cuda") -> Iterator[Watch]:
             stack.enter_context(patch("torch.autocast", lambda *_, **__: contextlib.nullcontext()))
         mode = stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
         _move(module, mode, device)
-        yield stack.enter_context(Watch(device))
+        watch = Watch(device)
+        if has_sweep("cuda"):
+            launch = patch("zoo.solvers.sweep.launch", lambda *_: watch.launches.update(sweep=1))
+            stack.enter_context(launch)
+        yield stack.enter_context(watch)
 
 
 def _forget_constants() -> None:

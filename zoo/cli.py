@@ -49,6 +49,9 @@ ModelArgument = Annotated[str, typer.Argument(metavar="NAME", help=MODEL_HELP)]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace files that flowzoo did not write, too.")
 ]
+Device = Annotated[
+    str, typer.Option(help="Such as cpu, cuda or cuda:1; auto is a GPU if there is one.")
+]
 Batch = Annotated[int, typer.Option(help="Images at a time.", min=1)]
 Resize = Annotated[bool, typer.Option("--resize", help="Resize to the model's size (default).")]
 Pad = Annotated[bool, typer.Option("--pad", help="Pad with black; decode removes it again.")]
@@ -97,11 +100,11 @@ def ls(
 
 
 @app.command()
-def info(name: ModelArgument) -> None:
+def info(name: ModelArgument, device: Device = "auto") -> None:
     """Show a model's configuration, size, evaluation and stability certificate."""
     name = pin(name)
     pretrained = name not in MODELS or MODELS[name].sha256 is not None
-    flow = load(name, pretrained=pretrained)
+    flow = load(name, pretrained=pretrained, device=device)
     console.print_json(data=config_to_json(flow.config))
     console.print(f"parameters: {sum(p.numel() for p in flow.parameters()):,}")
     if not pretrained:
@@ -124,12 +127,13 @@ def encode(
     pad: Pad = False,
     original_size: Original = False,
     batch_size: Batch = 64,
+    device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Encode image files into exact latents."""
     check_outputs([output], images, overwrite=overwrite)
     source = pin(model)  # decode may run elsewhere, and later
-    flow, fit = load(source), _fit(resize, pad, original_size)
+    flow, fit = load(source, device=device), _fit(resize, pad, original_size)
     read = [read_image(path, flow, fit) for path in track(images, "reading", console=console)]
     for path, (_, fitted) in zip(images, read, strict=True):
         console.print(f"{path}: {fitted.changes}", soft_wrap=True)
@@ -138,7 +142,7 @@ def encode(
         [tuple(image.shape) for image in pixels],
         batch_size,
         "encoding",
-        lambda chosen: flow.encode(torch.stack([pixels[i] for i in chosen])),
+        lambda chosen: flow.encode(torch.stack([pixels[i] for i in chosen]).to(flow.device)),
     )
     sha256 = content_hash(flow.state_dict())
     LatentFile(source, sha256, [fitted for _, fitted in read], latents).save(output)
@@ -196,11 +200,12 @@ def decode(
         str | None, typer.Option("--model", "-m", help="Default: the one that encoded.")
     ] = None,
     batch_size: Batch = 64,
+    device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Decode latents into the images that were encoded, as PNG files."""
     file = LatentFile.load(latents)
-    flow = load(model or file.model)
+    flow = load(model or file.model, device=device)
     file.check_model(content_hash(flow.state_dict()))
     # Only the last part of a name: the file may come from anyone.
     names = _distinct([Path(image.name).name for image in file.images])
@@ -212,7 +217,8 @@ def decode(
         batch_size,
         "decoding",
         lambda chosen: flow.decode(
-            torch.stack([file.latents[i] for i in chosen]), file.images[chosen[0]].size
+            torch.stack([file.latents[i] for i in chosen]).to(flow.device),
+            file.images[chosen[0]].size,
         ),
     )
     for path, image, fitted in zip(paths, decoded, file.images, strict=True):
@@ -232,15 +238,17 @@ def sample(
     seed: Annotated[int, typer.Option(help="Seed of the latents.", min=0, max=2**63 - 1)] = 0,
     columns: Annotated[int, typer.Option(help="Images in a row.", min=1)] = 8,
     batch_size: Batch = 64,
+    device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Draw images and write them as one grid."""
     check_outputs([output], overwrite=overwrite)
     generator = torch.Generator().manual_seed(seed)
-    draw = partial(load(name).sample, temperature=temperature, size=size, generator=generator)
+    flow = load(name, device=device)
+    draw = partial(flow.sample, temperature=temperature, size=size, generator=generator)
     batches = [min(batch_size, count - start) for start in range(0, count, batch_size)]
     images = [draw(n) for n in track(batches, "sampling", console=console)]
-    write_grid(torch.cat(images), output, columns=min(columns, count))
+    write_grid(torch.cat(images).cpu(), output, columns=min(columns, count))
     console.print(f"{count} samples at temperature {temperature}: {output}")
 
 
@@ -256,17 +264,18 @@ def interpolate(
     resize: Resize = False,
     pad: Pad = False,
     original_size: Original = False,
+    device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Interpolate between two image files in latent space."""
     check_outputs([output], [a, b], overwrite=overwrite)
-    flow, fit = load(model), _fit(resize, pad, original_size)
+    flow, fit = load(model, device=device), _fit(resize, pad, original_size)
     ends = []
     for path in (a, b):
         image, fitted = read_image(path, flow, fit)
         console.print(f"{path}: {fitted.changes}", soft_wrap=True)
-        ends.append(image[None])
-    write_grid(flow.interpolate(ends[0], ends[1], steps)[0], output, columns=steps)
+        ends.append(image[None].to(flow.device))
+    write_grid(flow.interpolate(ends[0], ends[1], steps)[0].cpu(), output, columns=steps)
     console.print(f"{steps} images from {a} to {b}: {output}")
 
 
@@ -282,6 +291,7 @@ def evaluate(
     seed: Annotated[
         int, typer.Option(help="Seed of dequantization and samples.", min=0, max=2**63 - 1)
     ] = 0,
+    device: Device = "auto",
 ) -> None:
     """Measure bits/dim, exactness and samples on the test split; write eval.json."""
     folder = folder_of(name) if output else _own_folder(name)
@@ -290,7 +300,7 @@ def evaluate(
     from zoo.evaluation.exact import hostile_count
     from zoo.evaluation.outliers import OTHERS, compared_sets
 
-    flow, config = load(name), read_named_config(folder)
+    flow, config = load(name, device=device), read_named_config(folder)
     dataset = config["dataset"]
     shape = {"size": flow.config.size, "channels": flow.config.channels}  # of a folder's images
     images = data.load_images(dataset, data_dir, "test", **shape)
@@ -488,11 +498,12 @@ def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for pictures.")] = Path(
         "demo"
     ),
+    device: Device = "auto",
 ) -> None:
     """Show a pretrained model at work, with no data and no network."""
     from zoo.demo import demo as run
 
-    if failures := run(name, output, console):
+    if failures := run(name, output, console, device):
         raise FlowzooError(f"{failures} images did not come back.")
 
 
@@ -550,7 +561,7 @@ def _in_batches(
     ]
     results: dict[int, Tensor] = {}
     for batch in track(batches, task, console=console):
-        results.update(zip(batch, run(batch), strict=True))
+        results.update(zip(batch, run(batch).cpu(), strict=True))
     return [results[i] for i in range(len(keys))]
 
 

@@ -35,3 +35,9 @@ def check_device(
 def device_of(generator: torch.Generator | None, default: torch.device) -> torch.device:
     """Where a generator draws: on its own device, so that a seed means the same on all."""
     return default if generator is None else generator.device
+
+
+def synchronize() -> None:
+    """Wait until the accelerator has done what it was given, if there is one: before a clock."""
+    if torch.accelerator.is_available():
+        torch.accelerator.synchronize()

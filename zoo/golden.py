@@ -60,7 +60,8 @@ class Golden:
             ImageError: If the images are of another kind than the flow's.
             NotInvertibleError: If an image does not come back in float64 without being kept.
         """
-        z = flow.encode(self.images)
+        images = self.images.to(flow.device)
+        z = flow.encode(images)
         if lost := precision(z)["kept"]:
             raise NotInvertibleError(
                 f"{lost} of {len(z)} images do not come back from their latents in float64 without "
@@ -69,11 +70,11 @@ class Golden:
         size = (self.images.shape[2], self.images.shape[3])
         latents, log_density = density(flow, self.images)
         same = (
-            torch.equal(flow.decode(z, size), self.images)
+            torch.equal(flow.decode(z, size), images)
             and latents.shape == self.latents.shape
             and torch.allclose(latents, self.latents, atol=1e-6, rtol=1e-6)
             and torch.allclose(log_density, self.log_density, atol=1e-4, rtol=1e-9)
-            and torch.equal(flow.decode(self.latents, size), self.images)
+            and torch.equal(flow.decode(self.latents.to(flow.device), size), images)
         )
         if not same:
             raise WeightsError(
@@ -93,9 +94,9 @@ def make_golden(flow: Flow, natural: Tensor | None = None) -> Golden:
 
 @torch.no_grad()
 def density(flow: Flow, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Latents (N, D) and log-density (N,) of the bin centres, in float64."""
+    """Latents (N, D) and log-density (N,) of the bin centres, in float64 on the CPU."""
     model = flow.at(torch.float64)
-    x, log_volume = model.dequantize(images, noise=0.5, dtype=torch.float64)
+    x, log_volume = model.dequantize(images.to(flow.device), noise=0.5, dtype=torch.float64)
     z, log_det = model(x)
     log_normal = torch.distributions.Normal(0, 1).log_prob(z).sum(1)
-    return z, log_normal + log_det + log_volume
+    return z.cpu(), (log_normal + log_det + log_volume).cpu()

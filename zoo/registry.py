@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from zoo import hub
 from zoo.architectures import build, find_architecture
 from zoo.architectures.config import FlowConfig
+from zoo.devices import find_device
 from zoo.errors import ArgumentError, UnknownModelError, WeightsError
 from zoo.flow import Flow
 from zoo.suggest import suggest
@@ -119,6 +122,7 @@ def load(
     source: str,
     *,
     pretrained: bool = True,
+    device: str | torch.device = "cpu",
     local_files_only: bool = False,
     cache_dir: str | Path | None = None,
     token: str | bool | None = None,
@@ -130,25 +134,33 @@ def load(
             Hugging Face Hub; or "local-dir:PATH", a folder with config.json and model.safetensors
             as `flowzoo export` writes it.
         pretrained: False builds the named model with random weights.
+        device: Where the flow will be, such as "cuda"; "auto" is a GPU if there is one.
         local_files_only: Of the Hub, take only what is in the cache.
         cache_dir: Of the Hub's files; default: what HF_HOME and HF_HUB_CACHE say.
         token: Of the Hub; default: HF_TOKEN, or that of `hf auth login`; False sends none.
 
     Raises:
         UnknownModelError: For a name that is not registered, or a path without a scheme.
-        ArgumentError: For a folder or a repository with pretrained=False, or no string.
+        ArgumentError: For a folder or a repository with pretrained=False, no string, or a device
+            that torch cannot use.
         WeightsError: If no weights are published, or they are missing, damaged or tampered with.
         HubError: If the Hub does not have the files, refuses them, or cannot be reached.
         ConfigError: If config.json describes no flow of this version, or an absurdly large one.
     """
     if not isinstance(source, str):
         raise ArgumentError(f'a source is a string; for a folder write "{LOCAL}{source}".')
+    options = {"local_files_only": local_files_only, "cache_dir": cache_dir, "token": token}
+    place = find_device(device)  # before anything is fetched
+    return _load(source, pretrained, options).to(place)
+
+
+def _load(source: str, pretrained: bool, options: dict[str, Any]) -> Flow:
     if not pretrained and source.startswith((LOCAL, hub.HUB)):
         raise ArgumentError(f"{source} holds weights; pretrained=False goes with names only.")
     if source.startswith(LOCAL):
         return load_folder(folder_of(source))
     if source.startswith(hub.HUB):
-        return hub.load(source, local_files_only=local_files_only, cache_dir=cache_dir, token=token)
+        return hub.load(source, **options)
     model = find_model(source)
     if not pretrained:
         return build(model.config).eval()

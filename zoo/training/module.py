@@ -21,7 +21,7 @@ from zoo.images import spread_levels
 from zoo.training.checkpoints import AtomicCheckpointIO, checkpoint_folder, last_checkpoint
 from zoo.training.culprit import first_in_backward, first_in_forward
 from zoo.training.data.module import ImageData
-from zoo.training.losses import Losses, LogProb
+from zoo.training.losses import LogProb, Losses
 from zoo.training.metrics import BitsPerDim
 from zoo.training.noise import dequantization_noise
 from zoo.training.progress import count_next_epoch

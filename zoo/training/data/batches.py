@@ -34,7 +34,7 @@ class Images(Dataset[Tensor]):
 
 def loader(rows: Images, batch_size: int) -> DataLoader[Tensor]:
     """Batches of a tensor's rows, in order."""
-    return DataLoader(rows, batch_size, collate_fn=_already_a_batch)
+    return DataLoader(rows, batch_size, collate_fn=_already_a_batch, pin_memory=_pinned())
 
 
 def training_loader(
@@ -43,8 +43,18 @@ def training_loader(
     """Shuffled, complete batches of a tensor's rows, from where the trainer stands."""
     sampler = ShuffledSampler(rows, batch_size, trainer)
     return DataLoader(
-        rows, batch_size, sampler=sampler, drop_last=True, collate_fn=_already_a_batch
+        rows,
+        batch_size,
+        sampler=sampler,
+        drop_last=True,
+        collate_fn=_already_a_batch,
+        pin_memory=_pinned(),
     )
+
+
+def _pinned() -> bool:
+    """Whether batches are copied to a GPU while it computes, which memory that may move forbids."""
+    return torch.cuda.is_available()
 
 
 def _already_a_batch(batch: Any) -> Any:
