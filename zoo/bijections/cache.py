@@ -3,7 +3,8 @@
 import itertools
 import threading
 import weakref
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -60,6 +61,25 @@ def in_transform() -> bool:
     )
 
 
+_keepers = threading.local()
+
+
+@contextmanager
+def keeping() -> Iterator[list[Any]]:
+    """Collect what caches give meanwhile, on this thread: a CUDA graph reads it ever after."""
+    _keepers.values = values = []
+    try:
+        yield values
+    finally:
+        del _keepers.values
+
+
+def kept(value: T) -> T:
+    """The value, which is from a cache that may drop it."""
+    getattr(_keepers, "values", []).append(value)
+    return value
+
+
 class WeightCache(nn.Module):
     """Remembers the values computed from a set of weights until one of the weights changes.
 
@@ -93,7 +113,7 @@ class WeightCache(nn.Module):
                     del self._values[next(iter(self._values))]
                 self._values[key] = compute()
             value: T = self._values[key]
-            return value
+            return kept(value)
 
     def _forget_unless_of(self, weights: list[Tensor]) -> None:
         known = self._versions

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.bijections.boundary import BOUNDARIES, Boundary, BoundaryName, Size
+from zoo.bijections.cache import kept
 from zoo.bijections.scale import bounded
 from zoo.bijections.stability import Stability
 from zoo.errors import ConfigError, NotInvertibleError
@@ -109,7 +110,8 @@ class Kernel(ABC):
 
     def _log_det(self, response: Response, x: Tensor) -> Tensor:
         like = response.log_magnitude
-        counts = _multiplicity(self._extension, tuple(x.shape[2:]), like.dtype, like.device)
+        size = tuple(x.shape[2:])
+        counts = kept(_multiplicity(self._extension, size, like.dtype, like.device))
         per_channel = (response.log_magnitude * counts).flatten(-self.ndim).sum(-1)
         return per_channel.sum(-1).expand(len(x))
 
@@ -146,7 +148,7 @@ class SpectralKernel(Kernel):
 
     def _bases(self, coefficients: Tensor, size: Size) -> tuple[Tensor, ...]:
         dtype, device = coefficients.dtype, coefficients.device
-        return _bases(self._extension, tuple(size), self.length, dtype, device)
+        return kept(_bases(self._extension, tuple(size), self.length, dtype, device))
 
 
 @dataclass(frozen=True)
