@@ -5,7 +5,7 @@ import runpy
 import sys
 from pathlib import Path
 
-NAMES = ("bounds", "conf_ablation", "launches")
+NAMES = ("bounds", "conf_ablation", "gpu", "launches")
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", add_help=False)
 parser.add_argument("name", choices=NAMES)

@@ -12,12 +12,13 @@ from zoo.solvers.operator import Corner
 
 CASES = [
     # groups, channels of one, kernel, size, batch, bias
-    *((4, 1, (k, k), (8, 8) if k == 3 else (5, 7), 1, False) for k in range(1, 8)),
-    *((1, 2, (k, k), (3, 5), 3, True) for k in range(1, 8, 2)),
-    (4, 2, (2, 3), (6, 8), 2, True),
+    (4, 1, (3, 3), (8, 8), 1, False),
+    *((4, 1, (k, k), (3, 5), 1, False) for k in (1, 2, 4, 5, 6)),
+    *((1, 2, (k, k), (3, 2), 3, True) for k in (1, 3, 7)),
+    (4, 2, (2, 3), (3, 4), 2, True),
     (4, 1, (3, 3), (1, 5), 2, False),
     (1, 6, (3, 2), (8, 1), 1, True),
-    (1, 12, (3, 3), (3, 4), 1, True),
+    (1, 8, (3, 3), (2, 3), 1, True),
     (4, 5, (2, 3), (3, 4), 2, False),
 ]
 
@@ -40,14 +41,13 @@ def agrees(operator: Operator, y: torch.Tensor, dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-def test_the_kernel_is_the_wavefront(case, dtype: torch.dtype) -> None:
-    agrees(*problem(*case), dtype)
+def test_the_kernel_is_the_wavefront(case) -> None:
+    agrees(*problem(*case), torch.float32)
 
 
 @pytest.mark.parametrize("corner", CORNERS)
 def test_every_corner_alone_and_transposed(corner: Corner) -> None:
-    operator, y = problem(1, 3, (3, 3), (7, 4), 2, True, (corner,))
+    operator, y = problem(1, 2, (2, 3), (4, 3), 2, True, (corner,))
     agrees(operator, y, torch.float32)
     opposite = CORNERS[3 - CORNERS.index(corner)]
     agrees(Operator(operator.kernel.transpose(1, 2), (opposite,)), y, torch.float64)
@@ -55,7 +55,7 @@ def test_every_corner_alone_and_transposed(corner: Corner) -> None:
 
 @pytest.mark.parametrize("layout", ["contiguous", "channels_last", "expanded", "sliced"])
 def test_strides_do_not_matter(layout: str) -> None:
-    operator, y = problem(4, 2, (3, 3), (6, 5), 2, False)
+    operator, y = problem(4, 2, (2, 2), (3, 2), 2, False)
     other = {
         "contiguous": y,
         "channels_last": y.contiguous(memory_format=torch.channels_last),
@@ -82,7 +82,7 @@ def test_large_batches_take_several_programs() -> None:
 
 
 def test_a_number_elsewhere_in_the_batch_does_not_matter() -> None:
-    operator, y = problem(4, 3, (3, 3), (4, 4), 3, False)
+    operator, y = problem(4, 1, (2, 2), (4, 4), 3, False)
     solver = prepare(operator, (4, 4), torch.float64, Plan("sweep"))
     x = solver.solve(y)
     y[1] = torch.nan

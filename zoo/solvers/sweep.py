@@ -5,6 +5,8 @@ independent of each other, and reads the pixels before them where it has written
 in the type of the maps: no tensor cores, hence no TF32.
 """
 
+# ruff: noqa: N803 RUF005 - Triton names constants in capitals, and knows sums of tuples only.
+
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,9 +74,9 @@ def _sweep(
     held, ahead = (), ()
     if HOLD:
         for t in tl.static_range(KH * KW * C):
-            held = held + (tl.load(weights + t * OUT),)  # noqa: RUF005
+            held = held + (tl.load(weights + t * OUT),)
         for i in tl.static_range(C):  # the first diagonal is the pixel in the corner
-            ahead = ahead + (tl.load(y + i * yc, mask=here & (along == 0), other=0.0),)  # noqa: RUF005
+            ahead = ahead + (tl.load(y + i * yc, mask=here & (along == 0), other=0.0),)
     for diagonal in range(height + width - 1):
         h = tl.maximum(0, diagonal - width + 1) + along
         w = diagonal - h
@@ -89,7 +91,7 @@ def _sweep(
             for i in tl.static_range(C):
                 total += ahead[i][:, None] * held[i][None, :]
                 place = y + next_h * yh + next_w * yw + i * yc
-                fetched = fetched + (tl.load(place, mask=wanted, other=0.0),)  # noqa: RUF005
+                fetched = fetched + (tl.load(place, mask=wanted, other=0.0),)
             ahead = fetched
         else:
             for i in range(C):
