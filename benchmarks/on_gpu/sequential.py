@@ -14,7 +14,7 @@ def sequential(layer: CornerConv) -> Callable[[Tensor], Tensor]:
     """What solves a layer in H * W steps; its weights are taken as they are now."""
     operator = layer.operator()
     inverse = inverses(operator.kernel[..., -1, -1])
-    taps = torch.einsum("goi,gikab->gokab", inverse, operator.kernel).float()
+    taps = torch.einsum("goi,gijkl->gojkl", inverse, operator.kernel).float()
     bias = None if operator.bias is None else operator.bias.float().view(-1, 1, 1)
     return lambda y: _solve(operator, inverse.float(), taps, y if bias is None else y - bias)
 
@@ -26,6 +26,6 @@ def _solve(operator: Operator, inverse: Tensor, taps: Tensor, y: Tensor) -> Tens
     for h in range(y.shape[2]):
         for w in range(y.shape[3]):
             past = x[..., h : h + kh, w : w + kw]  # the pixel itself is still 0
-            sums = torch.einsum("goiab,bgiab->bgo", taps, past)
+            sums = torch.einsum("goikl,bgikl->bgo", taps, past)
             x[..., h + kh - 1, w + kw - 1] = scaled[..., h, w] - sums
     return ungroup(x[..., kh - 1 :, kw - 1 :], operator.corners)

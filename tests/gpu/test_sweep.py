@@ -48,7 +48,8 @@ def compiled(groups: int, channels: int, side: int, k: int) -> tuple[str, str]:
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from zoo.solvers.sweep import SweepSolver, _sweep
+    from zoo.solvers.sweep import SweepSolver
+    from zoo.solvers.sweep_kernel import sweep
 
     operator = Operator(kernel_of(groups, channels, (k, k)), CORNERS[:groups])
     y = torch.zeros(100, groups * channels, side, side).contiguous(
@@ -56,7 +57,7 @@ def compiled(groups: int, channels: int, side: int, k: int) -> tuple[str, str]:
     )
     _, options = SweepSolver.prepare(operator, (side, side), torch.float32).grid(y)
     warps = options.pop("num_warps")
-    names = _sweep.arg_names
+    names = sweep.arg_names
     pointers = ("y", "x", "weights", "shift")
     constants = {**options, "yc": 1, "xc": 1}
     signature = {
@@ -73,7 +74,7 @@ def compiled(groups: int, channels: int, side: int, k: int) -> tuple[str, str]:
     aligned = {
         (names.index(name),): [["tt.divisibility", 16]] for name in names if "*" in signature[name]
     }
-    source = ASTSource(_sweep, signature, values, aligned)
+    source = ASTSource(sweep, signature, values, aligned)
     made = triton.compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": warps})
     return disassembled(made.asm["cubin"])
 

@@ -67,7 +67,8 @@ _keepers = threading.local()
 @contextmanager
 def keeping() -> Iterator[list[Any]]:
     """Collect what caches give meanwhile, on this thread: a CUDA graph reads it ever after."""
-    _keepers.values = values = []
+    values: list[Any] = []
+    _keepers.values = values
     try:
         yield values
     finally:

@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
@@ -250,7 +251,7 @@ def _outer_sum(waves: list[Tensor]) -> Tensor:
     return waves[0] if len(waves) == 1 else waves[0][..., None] + waves[1][..., None, :]
 
 
-def _contract(grid: Tensor, bases: list[Tensor]) -> Tensor:
+def _contract(grid: Tensor, bases: Sequence[Tensor]) -> Tensor:
     """Sum the basis functions: (..., j) or (..., j, k) coefficients -> (..., *bins)."""
     if len(bases) == 1:
         return grid @ bases[0].mT

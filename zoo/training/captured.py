@@ -1,6 +1,7 @@
 """Forward and backward of a training step as two CUDA graphs: two launches for thousands."""
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -29,5 +30,6 @@ def captured(flow: Flow, images: Tensor) -> BitsPerDim:
         images: On a GPU; all later ones are of their shape.
     """
     examples = images.clone(), torch.rand(images.shape, device=images.device)
+    graphed = cast(nn.Module, torch.cuda.make_graphed_callables(_Likelihood(flow), examples))
     # A method, not a module: the flow would be part of the trained model twice.
-    return torch.cuda.make_graphed_callables(_Likelihood(flow), examples).__call__
+    return graphed.__call__
