@@ -349,9 +349,7 @@ def _map_kernel(
     return torch.cat(flipped).movedim(1, -1).contiguous()
 
 
-def padding(
-    corner: Corner, kh: int, kw: int, *, kernel: bool = False
-) -> tuple[int, int, int, int]:
+def padding(corner: Corner, kh: int, kw: int, *, kernel: bool = False) -> tuple[int, int, int, int]:
     """Left, right, top, bottom padding of the map; of the kernel it is the other way round."""
     vertical, horizontal = corner.split("_")
     across = (kw - 1, 0) if (horizontal == "left") != kernel else (0, kw - 1)
