@@ -23,7 +23,7 @@ COMPACT_PHOTOS: dict[str, Any] = {**COMPACT_CIFAR10, "size": (64, 64)}
 
 # Of flows with padded convolutions: their inverse is stable at every size of image.
 STABLE: dict[str, Any] = {"gain_max": 0.95}
-# The papers' form of couplings, which weights of 2026-11 and before have.
+# The papers' form of couplings: neither shifts nor inputs are bounded.
 FREE: dict[str, Any] = {"shift_max": None, "log_scale_max": 2.0, "input_max": None}
 
 

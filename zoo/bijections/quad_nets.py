@@ -20,7 +20,7 @@ class SeparateNets(nn.ModuleList):
     Args:
         block: Channels of a block.
         hidden_channels: Width of each net.
-        roles: What each computes for a block: 2 for a shift and a log-scale, 1 for a shift.
+        roles: Outputs of each for a block: 2 for a shift and a log-scale, 1 for a shift.
         actnorm: Use ActNorms.
     """
 
@@ -55,7 +55,7 @@ class SharedNet(Net):
     Args:
         block: Channels of a block.
         hidden_channels: Width of the three groups together, at least 4.
-        roles: What is computed for a block: 2 for a shift and a log-scale, 1 for a shift.
+        roles: Outputs for a block: 2 for a shift and a log-scale, 1 for a shift.
     """
 
     def __init__(self, block: int, hidden_channels: int, roles: int) -> None:

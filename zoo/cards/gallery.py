@@ -57,7 +57,7 @@ def gallery(flow: Flow, golden: Golden) -> Gallery:
 
 
 def _pictures(flow: Flow, golden: Golden) -> dict[str, Callable[[], Grid]]:
-    """How to draw each grid; in this order, as they share a generator."""
+    """Functions that draw each grid; in this order, as they share a generator."""
     natural = golden.images[: golden.natural]
     generator = torch.Generator(flow.device).manual_seed(0)
     pictures = {

@@ -31,9 +31,9 @@ def make_flow(config: FlowConfig, tensors: Mapping[str, Tensor], path: Path) -> 
     """A flow in eval mode with the given weights.
 
     Args:
-        config: What the flow is.
+        config: Configuration of the flow.
         tensors: Its state dict.
-        path: Of the file that they are from, for errors.
+        path: Path of the file that they are from, for errors.
 
     Raises:
         WeightsError: If the weights are another flow's.

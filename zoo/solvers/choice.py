@@ -1,4 +1,4 @@
-"""Which method inverts a padded convolution fastest: a cost model of matrix products."""
+"""Choice of the fastest inverse of a padded convolution, by a cost model."""
 
 import functools
 import operator
@@ -27,7 +27,7 @@ class Plan(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What a solve consists of; also what a unit of each takes on a device, in microseconds.
+    """Amounts of work of a solve; also the microseconds that a unit of each takes on a device.
 
     Attributes:
         steps: Rounds of a loop, each on some views of memory, and other small operations.
@@ -65,7 +65,7 @@ COSTS = {
         flips=1.94,
         spectra=0.976,
     ),
-    # No GPU was at hand: a guess, by which launches dominate.
+    # A guess, not measured on a GPU: launches dominate.
     "gpu": Work(
         steps=10.0,
         calls=2.0,
@@ -82,12 +82,12 @@ COSTS = {
 
 @dataclass(frozen=True)
 class Shape:
-    """What the cost of an inverse depends on.
+    """Shape of a problem, which the cost of its inverse depends on.
 
     Attributes:
         channels: Per group.
         kernel_size: (kh, kw).
-        corners: Of the groups.
+        corners: Corners of the groups.
         size: (H, W).
         batch: Number of maps.
         device: "cpu", or any other for a GPU.
@@ -107,7 +107,7 @@ def choose(method: Method, shape: Shape) -> Plan:
 
     Args:
         method: "auto" for any plan, else a method: only "blocked" leaves a choice then.
-        shape: What to invert.
+        shape: Shape of the problem to invert.
 
     Raises:
         ConfigError: If no plan of this method fits into memory.
@@ -152,7 +152,7 @@ def cost(plan: Plan, shape: Shape) -> float:
 
 
 def work(plan: Plan, shape: Shape) -> Work:
-    """What a plan consists of."""
+    """Amounts of work of a plan."""
     maps = shape.batch * len(shape.corners)
     numbers = maps * shape.channels * shape.size[0] * shape.size[1] / 1000
     moved = _moved(plan, shape, numbers)
@@ -174,7 +174,7 @@ def work(plan: Plan, shape: Shape) -> Work:
 
 
 def _moved(plan: Plan, shape: Shape, numbers: float) -> dict[str, float]:
-    """How many numbers a plan brings into which other order, as in `Work`."""
+    """Count the numbers that a plan brings into another order, as in `Work`."""
     if plan.method in ("row_scan", "dense"):
         return {"transposes": numbers} if len(shape.corners) > 1 else {}
     flipped = sum(corner != "top_left" for corner in shape.corners) / len(shape.corners)

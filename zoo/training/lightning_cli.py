@@ -132,7 +132,7 @@ def _last(checkpoint: Mapping[str, Any]) -> str:
 
 
 def _options(arguments: list[str]) -> list[str]:
-    """Those arguments that say more of what is trained than the recipes which they name."""
+    """Arguments that say more of what is trained than the recipes which they name."""
     known = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     known.add_argument("-c", "--config", action="append")
     known.add_argument("--data.dir")

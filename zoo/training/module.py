@@ -63,7 +63,7 @@ class DensityModule(L.LightningModule):
         return [SaveOnSigterm()]
 
     def guarded(self, log_prob: Callable[[], Tensor]) -> Tensor:
-        """What `log_prob` gives, or an error on every rank that names the layer at fault."""
+        """Call `log_prob`; raise on every rank an error that names the layer at fault."""
         return on_all_ranks(self._trainer, lambda: self._named(log_prob))
 
     def _named(self, log_prob: Callable[[], Tensor]) -> Tensor:

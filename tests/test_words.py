@@ -1,0 +1,41 @@
+"""Docstrings begin with a verb or a noun."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = [ROOT / "hubconf.py", *sorted((ROOT / "zoo").rglob("*.py"))]
+FILES += sorted((ROOT / "benchmarks").rglob("*.py"))
+# A docstring that begins with one of these leaves it to the reader to find the noun.
+VAGUE = {"How", "Of", "That", "Those", "What", "Where", "Which", "Whose"}
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def docstrings(code: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, DOCUMENTED) and (text := ast.get_docstring(node)):
+            yield text
+
+
+def vague(code: str) -> list[str]:
+    """First lines of the docstrings that begin with a vague word."""
+    return [
+        text.splitlines()[0]
+        for text in docstrings(code)
+        if text.replace(",", " ").split()[0] in VAGUE
+    ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_docstrings_begin_with_a_verb_or_a_noun(path: Path) -> None:
+    assert vague(path.read_text()) == []
+
+
+def test_vague_words_are_found() -> None:
+    code = (
+        '"""Of a module."""\nclass A:\n    """Whether."""\n    def f():\n        """What it is."""'
+    )
+    assert vague(code) == ["Of a module.", "What it is."]
