@@ -72,7 +72,7 @@ class ShardData(L.LightningDataModule):
         split: Split,
         shard_size: int,
         output: Path,
-        splits: Splits,
+        splits: Splits = "folders",
     ) -> None:
         super().__init__()
         # More processes than shards are no mistake, least of all near the end of a resumed run.
