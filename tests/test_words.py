@@ -1,6 +1,7 @@
-"""Docstrings begin with a verb or a noun."""
+"""Docstrings begin with a verb or a noun; the pages have code that runs and links that lead on."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,3 +40,32 @@ def test_vague_words_are_found() -> None:
         '"""Of a module."""\nclass A:\n    """Whether."""\n    def f():\n        """What it is."""'
     )
     assert vague(code) == ["Of a module.", "What it is."]
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_the_code_of_the_readme_runs() -> None:
+    code = re.search(r"```python\n(.*?)```", PAGES[0].read_text(), re.DOTALL)
+    assert code is not None
+    names: dict[str, object] = {}
+    exec(code[1], names)
+    assert {"flow", "images", "z"} <= set(names)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_lead_to_files_and_headings(page: Path) -> None:
+    links = re.findall(r"\]\(((?!https?:)[^)]+)\)", page.read_text())
+    assert [link for link in links if not leads_somewhere(page, link)] == []
+
+
+def leads_somewhere(page: Path, link: str) -> bool:
+    name, _, heading = link.partition("#")
+    target = page.parent / name if name else page
+    return target.exists() and (not heading or heading in headings(target.read_text()))
+
+
+def headings(text: str) -> list[str]:
+    """The names of a page's headings in links, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", title).lower().replace(" ", "-") for title in titles]
