@@ -13,7 +13,7 @@ PACKAGE = ROOT / "zoo"
 ROOMS = (
     *("errors", "files", "solvers", "bijections", "config", "exact", "images", "flow", "pictures"),
     *("architectures", "data", "folder", "sources", "latents", "evaluation", "cards", "publish"),
-    *("training", "tabular", "cli"),
+    *("export", "training", "tabular", "cli"),
 )
 GROUND = ("", "__main__")  # the package itself, which is on top of all
 MODULES = {

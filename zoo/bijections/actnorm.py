@@ -60,7 +60,7 @@ class ActNorm(CachedBijection):
         shape = (-1, *[1] * (x.dim() - 2))
         # One pass over x, where multiplying and then adding would be two.
         y = torch.addcmul(offset.view(shape), x, scale.view(shape))
-        return y, (log_scale * math.prod(x.shape[2:])).expand(len(x))
+        return y, (log_scale * math.prod(x.shape[2:])).expand(x.shape[0])
 
     @torch.no_grad()
     def _initialize(self, x: Tensor) -> None:

@@ -35,7 +35,7 @@ class Chain(Bijection):
         return run(self.bijections, x)
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        total = torch.zeros(len(y), dtype=torch.float64, device=y.device)
+        total = torch.zeros(y.shape[0], dtype=torch.float64, device=y.device)
         for bijection in reversed(self.bijections):
             y, log_det = bijection.inverse(y)
             total = total + log_det

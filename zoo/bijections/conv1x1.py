@@ -94,7 +94,7 @@ def _norm(matrix: Tensor) -> Tensor:
 
 
 def _log_det(x: Tensor, total: Tensor) -> Tensor:
-    return (total * math.prod(x.shape[2:])).expand(len(x))
+    return (total * math.prod(x.shape[2:])).expand(x.shape[0])
 
 
 def _mix(x: Tensor, matrix: Tensor) -> Tensor:

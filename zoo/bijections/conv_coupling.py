@@ -178,7 +178,7 @@ class FactoredCoupling(Bijection):
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
         kept, x = y.split(self.sizes, dim=1)
-        log_det = y.new_zeros(len(y))
+        log_det = y.new_zeros(y.shape[0])
         if self.gate is not None:
             x, log_det = self.gate.inverse(x)
         conditions = self.net(kept)
@@ -212,7 +212,7 @@ class FactoredCoupling(Bijection):
         self, x: Tensor, conditions: Conditions, *, inverse: bool = False
     ) -> tuple[Tensor, Tensor]:
         if self.kernel is None:
-            return x, x.new_zeros(len(x))
+            return x, x.new_zeros(x.shape[0])
         coefficients = conditions.coefficients if self.coefficients is None else self.coefficients
         assert coefficients is not None
         convolve = self.kernel.deconvolve if inverse else self.kernel.convolve
@@ -306,7 +306,7 @@ def _kernel_head(
 
 def _affine(x: Tensor, conditions: Conditions) -> tuple[Tensor, Tensor]:
     """Scale and shift: s * x + t and its log_det."""
-    log_det = x.new_zeros(len(x))
+    log_det = x.new_zeros(x.shape[0])
     if conditions.log_scale is not None:
         x, log_det = x * conditions.log_scale.exp(), conditions.log_scale.flatten(1).sum(1)
     return x if conditions.shift is None else x + conditions.shift, log_det
@@ -314,7 +314,7 @@ def _affine(x: Tensor, conditions: Conditions) -> tuple[Tensor, Tensor]:
 
 def _unaffine(y: Tensor, conditions: Conditions) -> tuple[Tensor, Tensor]:
     """Inverse of `_affine`."""
-    log_det = y.new_zeros(len(y))
+    log_det = y.new_zeros(y.shape[0])
     if conditions.shift is not None:
         y = y - conditions.shift
     if conditions.log_scale is not None:

@@ -20,7 +20,7 @@ def shift_scale(x: Tensor, raw: Tensor, affine: bool, bounds: Bounds) -> tuple[T
         bounds: Limits of shift and log-scale.
     """
     if not affine:
-        return x + bounds.limit_shift(raw), x.new_zeros(len(x))
+        return x + bounds.limit_shift(raw), x.new_zeros(x.shape[0])
     shift, log_scale = _shift_and_log_scale(raw, bounds)
     return (x + shift) * log_scale.exp(), log_scale.sum((1, 2, 3))
 
@@ -28,7 +28,7 @@ def shift_scale(x: Tensor, raw: Tensor, affine: bool, bounds: Bounds) -> tuple[T
 def unshift_scale(y: Tensor, raw: Tensor, affine: bool, bounds: Bounds) -> tuple[Tensor, Tensor]:
     """Inverse of `shift_scale`."""
     if not affine:
-        return y - bounds.limit_shift(raw), y.new_zeros(len(y))
+        return y - bounds.limit_shift(raw), y.new_zeros(y.shape[0])
     shift, log_scale = _shift_and_log_scale(raw, bounds)
     return y * (-log_scale).exp() - shift, -log_scale.sum((1, 2, 3))
 

@@ -109,7 +109,7 @@ class Kernel(ABC):
     def _log_det(self, response: Response, x: Tensor) -> Tensor:
         counts = self._extension.multiplicity(x.shape[2:]).to(response.log_magnitude)
         per_channel = (response.log_magnitude * counts).flatten(-self.ndim).sum(-1)
-        return per_channel.sum(-1).expand(len(x))
+        return per_channel.sum(-1).expand(x.shape[0])
 
 
 @dataclass(frozen=True)

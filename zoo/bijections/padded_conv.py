@@ -20,6 +20,7 @@ from zoo.solvers import (
     Operator,
     Shape,
     Size,
+    Solver,
     choose,
     impulse_response,
     prepare,
@@ -57,7 +58,12 @@ class CornerConv(CachedBijection):
         invert: Solve in forward and convolve in inverse, so that sampling costs a convolution
             (Inverse-Flow, Nagar & Varma, 2024).
         upper: Whether A0 is upper triangular instead of lower.
+
+    Attributes:
+        solver: What solves, for weights that stay as they are; by default prepared where needed.
     """
+
+    solver: Solver | None = None
 
     def __init__(
         self,
@@ -158,11 +164,13 @@ class CornerConv(CachedBijection):
         kh, kw = self.kernel_size
         kernel, groups = self._map_kernel(x.dtype), len(self.corners)
         if groups == 1:
-            x = F.pad(x, _padding(self.corners[0], kh, kw))
+            x = F.pad(x, padding(self.corners[0], kh, kw))
             return F.conv2d(x, kernel, bias)
         return F.conv2d(x, kernel, bias, padding=(kh - 1, kw - 1), groups=groups)
 
     def _solve(self, y: Tensor) -> Tensor:
+        if self.solver is not None:
+            return self.solver.solve(y)
         if in_graph():
             shifted = y if self.bias is None else y - self.bias
             return triangular_solve(self.kernel(y.dtype), shifted, self.corners, self.method)
@@ -179,9 +187,9 @@ class CornerConv(CachedBijection):
 
     def _log_det(self, x: Tensor) -> Tensor:
         if self.raw_log_diagonal is None:
-            return x.new_zeros(len(x))
+            return x.new_zeros(x.shape[0])
         total = self.cached(("log_det", x.dtype), lambda: self.log_diagonal(x.dtype).sum())
-        return (total * (x.shape[2] * x.shape[3])).expand(len(x))
+        return (total * (x.shape[2] * x.shape[3])).expand(x.shape[0])
 
 
 class PaddedConv2d(CornerConv):
@@ -336,14 +344,12 @@ def _map_kernel(
     kernels = _kernel(taps, lower, diagonal, kernel_size, upper=upper)
     flipped = [k.flip(flips(corner)) for k, corner in zip(kernels, corners, strict=True)]
     if len(flipped) > 1:
-        sides = [_padding(corner, *kernel_size, kernel=True) for corner in corners]
+        sides = [padding(corner, *kernel_size, kernel=True) for corner in corners]
         flipped = [F.pad(k, side) for k, side in zip(flipped, sides, strict=True)]
     return torch.cat(flipped).movedim(1, -1).contiguous()
 
 
-def _padding(
-    corner: Corner, kh: int, kw: int, *, kernel: bool = False
-) -> tuple[int, int, int, int]:
+def padding(corner: Corner, kh: int, kw: int, *, kernel: bool = False) -> tuple[int, int, int, int]:
     """Left, right, top, bottom padding of the map; of the kernel it is the other way round."""
     vertical, horizontal = corner.split("_")
     across = (kw - 1, 0) if (horizontal == "left") != kernel else (0, kw - 1)

@@ -46,11 +46,11 @@ class Dequantize(Bijection):
             noise = noise.clamp_(max=LARGEST_NOISE).to(x.device)
         if isinstance(noise, Tensor):
             noise = noise.to(x.dtype)
-        return (x + noise) / self.levels, x.new_full((len(x),), -self._log_volume(x))
+        return (x + noise) / self.levels, x.new_full((x.shape[0],), -self._log_volume(x))
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
         x = (y * self.levels).floor().clamp(0, self.levels - 1)
-        return x, y.new_full((len(y),), self._log_volume(y))
+        return x, y.new_full((y.shape[0],), self._log_volume(y))
 
     def _log_volume(self, x: Tensor) -> float:
         return math.prod(x.shape[1:]) * math.log(self.levels)
@@ -62,10 +62,10 @@ class Center(Bijection):
     elementwise = True
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return x - 0.5, x.new_zeros(len(x))
+        return x - 0.5, x.new_zeros(x.shape[0])
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        return y + 0.5, y.new_zeros(len(y))
+        return y + 0.5, y.new_zeros(y.shape[0])
 
 
 class Logit(Bijection):

@@ -63,7 +63,7 @@ class QuadCoupling(Bijection):
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
         known, *blocks = y.chunk(4, dim=1)
-        total = y.new_zeros(len(y))
+        total = y.new_zeros(y.shape[0])
         for net, block in zip(self.nets.stages(), blocks, strict=True):
             raw = net(self.bounds.seen(known))
             x, log_det = unshift_scale(block, raw, self.affine, self.bounds)

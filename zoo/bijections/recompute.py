@@ -48,7 +48,7 @@ def _run(
     x: Tensor,
     call: Callable[[Bijection, Tensor], Mapped],
 ) -> Mapped:
-    total = torch.zeros(len(x), dtype=torch.float64, device=x.device)
+    total = torch.zeros(x.shape[0], dtype=torch.float64, device=x.device)
     for bijection in bijections:
         x, log_det = call(bijection, x)
         total = total + log_det

@@ -25,10 +25,10 @@ class Squeeze(Bijection):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         y = self._reorder(F.pixel_unshuffle(x, 2), (self.together, 4))
         # channels_last from here on: every layer of a flow is 1.2 to 2 times faster so, on CPU.
-        return y.contiguous(memory_format=torch.channels_last), x.new_zeros(len(x))
+        return y.contiguous(memory_format=torch.channels_last), x.new_zeros(x.shape[0])
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        return F.pixel_shuffle(self._reorder(y, (4, self.together)), 2), y.new_zeros(len(y))
+        return F.pixel_shuffle(self._reorder(y, (4, self.together)), 2), y.new_zeros(y.shape[0])
 
     def _reorder(self, x: Tensor, parts: tuple[int, int]) -> Tensor:
         if self.together == 1:

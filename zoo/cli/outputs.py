@@ -7,8 +7,12 @@ from PIL import Image
 from safetensors import SafetensorError, safe_open
 
 from zoo.errors import ArgumentError
+from zoo.export.formats import PROGRAM
 from zoo.latents.file import KEY
 from zoo.pictures import SOFTWARE, WRITER
+
+# An exported program's metadata is at the end of its file.
+END = 2**16
 
 
 def check_outputs(
@@ -33,7 +37,7 @@ def check_outputs(
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file is a picture or a file of latents that a command of flowzoo wrote."""
+    """Whether a file is a picture, latents or an exported program that flowzoo wrote."""
     try:
         with Image.open(path) as picture:
             return str(picture.info.get(SOFTWARE, "")).startswith(WRITER)
@@ -43,4 +47,10 @@ def is_ours(path: Path) -> bool:
         with safe_open(path, framework="pt") as file:
             return KEY in (file.metadata() or {})
     except (OSError, SafetensorError):
-        return False
+        return f"{PROGRAM}sha256".encode() in _end(path)
+
+
+def _end(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - END))
+        return file.read()

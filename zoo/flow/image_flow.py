@@ -40,6 +40,7 @@ from zoo.flow.arguments import (
     temperatures,
 )
 from zoo.flow.float64_host import where_float64_is
+from zoo.flow.normal import log_normal
 from zoo.images import check_continuous, check_images
 
 Size = tuple[int, int]
@@ -101,7 +102,12 @@ class Flow(nn.Module):
             x, self.config.channels, self.divisor, self.dtype, self.device, values=values
         )
         self._watch.check(self)
-        with self._precision(), torch.autocast(x.device.type, enabled=False):
+        levels, log_det = self.to_levels(x)
+        return self.flatten(levels), log_det
+
+    def to_levels(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The same, with the latents by level (B, C_l, H_l, W_l) and without the check."""
+        with self._precision(), _no_autocast(x.device.type):
             x, log_det = self.preprocess(x)
             total, latents = log_det.double(), []
             for block in self.blocks:
@@ -110,7 +116,7 @@ class Flow(nn.Module):
                 if block is not self.blocks[-1]:
                     x, z = x.chunk(2, dim=1)
                     latents.append(z)
-            return self.flatten([*latents, x]), total
+            return [*latents, x], total
 
     @where_float64_is
     def inverse(self, z: Tensor, size: Size | None = None) -> tuple[Tensor, Tensor]:
@@ -121,9 +127,13 @@ class Flow(nn.Module):
         """
         check_latents(z, self.dtype, self.device)
         self._watch.check(self)
-        with self._precision(), torch.autocast(z.device.type, enabled=False):
-            *latents, x = self.levels(z, size)
-            total = torch.zeros(len(z), dtype=torch.float64, device=z.device)
+        return self.from_levels(self.levels(z, size))
+
+    def from_levels(self, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """The same, of the latents by level, as `levels` has them, and without the checks."""
+        *latents, x = levels
+        with self._precision(), _no_autocast(x.device.type):
+            total = torch.zeros(x.shape[0], dtype=torch.float64, device=x.device)
             for block in reversed(self.blocks):
                 if block is not self.blocks[-1]:
                     x = torch.cat([x, latents.pop()], dim=1)
@@ -264,8 +274,7 @@ class Flow(nn.Module):
     ) -> Tensor:
         x, log_volume = self.dequantize(images, noise, self.dtype, generator)
         z, log_det = self(x)
-        log_normal = -0.5 * (z.double().square() + math.log(2 * math.pi)).sum(1)
-        return log_normal + log_det + log_volume
+        return log_normal(z) + log_det + log_volume
 
     # Samples.
 
@@ -353,7 +362,7 @@ class Flow(nn.Module):
         lengths = [math.prod(shape) for shape in shapes]
         if not isinstance(z, Tensor):
             raise LatentError(f"latents must be (B, D) tensors; got {type(z).__name__}.")
-        if z.dim() != 2 or len(z) == 0 or z.shape[1] != sum(lengths):
+        if z.dim() != 2 or z.shape[0] == 0 or z.shape[1] != sum(lengths):
             height, width = size or self.config.size
             raise LatentError(
                 f"latents of {height} x {width} images are of shape (B, {sum(lengths)}); "
@@ -418,6 +427,27 @@ class Flow(nn.Module):
         save_flow = require("zoo.cards", "train").save_flow
         path: Path = save_flow(self, folder, dataset=dataset, **options).path
         return path
+
+    def export(self, folder: str | Path, format: str = "onnx", **options: Any) -> list[Path]:
+        """Write programs that run without flowzoo, once images came back through them.
+
+        Args:
+            folder: Where to; the files are named by what they compute.
+            format: "onnx" (needs the extra `onnx`) or "torch", for `torch.export.load`.
+            **options: what is "encode", "decode", "both" of them (default), "forward" or
+                "inverse"; size and batch are as for `zoo.export.trace`; images, uint8
+                (B, C, H, W), are sent through too, besides golden and hard ones;
+                allow_inexact=True writes files that lose images, and says so in their metadata.
+
+        Returns:
+            The files.
+
+        Raises:
+            ArgumentError: For options out of their range.
+            NotInvertibleError: If images do not come back, with their number and the reason.
+        """
+        files: list[Path] = require("zoo.export", "onnx").export(self, folder, format, **options)
+        return files
 
     @torch.no_grad()
     @where_float64_is
@@ -551,6 +581,12 @@ class Flow(nn.Module):
                 "0 (a lower temperature), or float64: flow.double(). " + self._diagnosis(x)
             )
         return self.dequantize.inverse(x)[0].to(torch.uint8)
+
+
+def _no_autocast(device: str) -> AbstractContextManager[Any]:
+    """Autocast switched off, where it is on: an exported graph is simpler without the switch."""
+    on = torch.is_autocast_enabled(device)
+    return torch.autocast(device, enabled=False) if on else nullcontext()
 
 
 def _great_circle(a: Tensor, b: Tensor, steps: int) -> Tensor:

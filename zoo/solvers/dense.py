@@ -48,7 +48,7 @@ class DenseSolver:
 def _vectors(y: Tensor, groups: int) -> Tensor:
     """Maps (B, G * C, H, W) as (G, B, n)."""
     pixels = y.permute(0, 2, 3, 1) if groups == 1 else y
-    return pixels.reshape(len(y), groups, -1).transpose(0, 1)
+    return pixels.reshape(y.shape[0], groups, -1).transpose(0, 1)
 
 
 def _maps(x: Tensor, shape: Sequence[int]) -> Tensor:

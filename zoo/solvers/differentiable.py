@@ -25,9 +25,9 @@ def triangular_solve(
     at (x, that). Nothing but x is kept for it.
 
     Works under `torch.compile` and `torch.export`, as one operator `flowzoo::triangular_solve` that
-    the program must find registered (so not in ONNX), and under `torch.func` transforms of the
-    reverse mode; forward-mode derivatives are not supported. Each call prepares its solver anew:
-    where no gradient is needed, keep one of `zoo.solvers.prepare`.
+    the program must find registered (so not in ONNX: `zoo.export` freezes solvers), and under
+    `torch.func` transforms of the reverse mode; forward-mode derivatives are not supported. Each
+    call prepares its solver anew: where no gradient is needed, keep one of `zoo.solvers.prepare`.
 
     Source: Inverse-Flow (Nagar & Varma, 2024), for the gradient of one channel.
 

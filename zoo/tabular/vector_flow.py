@@ -1,6 +1,5 @@
 """A normalizing flow of vectors: CONF, and RealNVP as its special case."""
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +9,7 @@ from zoo.bijections import ActNorm, Bijection, Chain, Conv1x1, VectorCoupling
 from zoo.bijections.cache import Watch
 from zoo.bijections.conv_coupling import Factors
 from zoo.errors import ArgumentError, ConfigError, NonFiniteError
+from zoo.flow.normal import log_normal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ class VectorFlow(nn.Module):
             NonFiniteError: If a likelihood is NaN or infinite.
         """
         z, log_det = self(x)
-        log_prob = log_det - 0.5 * (z.double().square() + math.log(2 * math.pi)).sum(1)
+        log_prob = log_det + log_normal(z)
         if not log_prob.detach().isfinite().all():
             raise NonFiniteError(
                 "log_prob is not finite: the weights have diverged, or the data are not finite. "
