@@ -60,7 +60,7 @@ class CornerConv(CachedBijection):
         upper: Whether A0 is upper triangular instead of lower.
 
     Attributes:
-        solver: What solves, for weights that stay as they are; by default prepared where needed.
+        solver: Solver for weights that stay as they are; by default prepared where needed.
     """
 
     solver: Solver | None = None

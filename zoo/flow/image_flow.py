@@ -432,7 +432,7 @@ class Flow(nn.Module):
         """Write programs that run without flowzoo, once images came back through them.
 
         Args:
-            folder: Where to; the files are named by what they compute.
+            folder: Folder for the files; each is named by what it computes.
             format: "onnx" (needs the extra `onnx`) or "torch", for `torch.export.load`.
             **options: what is "encode", "decode", "both" of them (default), "forward" or
                 "inverse"; size and batch are as for `zoo.export.trace`; images, uint8
