@@ -46,8 +46,8 @@ class SharedNet(Net):
     Group i computes from blocks and features of groups 1 .. i, and so does output i: what a net
     has found out about the blocks that it sees, later ones need not find again. All stages at once
     are one net with block-triangular weights: a flow of them trains in about three quarters of the
-    time that one of three separate nets takes, with no more weights (docs/measurements/training.md). One after
-    the other, stages keep their features.
+    time that one of three separate nets takes, with no more weights
+    (docs/measurements/training.md). One after the other, stages keep their features.
 
     Source: Quad-coupling of CInC Flow (Nagar et al., 2021), section 3.3, with the masks of MADE
     (Germain et al., 2015) over blocks; only weights that count are parameters.
