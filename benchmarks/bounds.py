@@ -4,9 +4,9 @@
     python -m benchmarks bounds --data-dir data --only cifar10-finc-free --only cifar10-finc-stable
 
 A run is <data set>-<architecture>-<variant>: the recipe of that data set and architecture, with the
-variant's fields of the configuration. It takes 2,000 steps on MNIST and 1,000 on the others. It is
-kept in runs/bounds/<run>-seed<seed> and not repeated once its result is there;
-runs/bounds/bounds.csv is the table of all results.
+variant's fields of the configuration, in 2,000 steps on MNIST and 1,000 on the others. It stays in
+runs/bounds/<run>-seed<seed> and is not repeated once its result is there; runs/bounds/bounds.csv is
+the table of all results.
 """
 
 from pathlib import Path

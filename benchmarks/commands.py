@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from zoo.devices import find_device
 from zoo.errors import require
 from zoo.files import write_csv
 from zoo.sources import list_models
@@ -189,6 +190,36 @@ def bounds(
 ) -> None:
     """Measure the cost and benefit of bounds of couplings and taps by equal training runs."""
     require("benchmarks.bounds", "train").run(data_dir, output, only, seed)
+
+
+@app.command()
+def gpu(
+    output: Output = Path("runs/gpu"),
+    section: Annotated[
+        list[str] | None,
+        typer.Option(help="machine, exact, solvers, flows or training; default: all."),
+    ] = None,
+    budget: Annotated[float, typer.Option(help="Seconds, of all sections.")] = 500.0,
+    batch_size: Annotated[int, typer.Option(help="Images at a time.", min=1)] = 100,
+    device: Annotated[str, typer.Option(help="auto is a GPU if there is one.")] = "auto",
+    tiny: Annotated[bool, typer.Option("--tiny", help="A dry run with small sizes.")] = False,
+) -> None:
+    """Exactness, inverses, whole flows and training on a GPU; without one it is a dry run."""
+    measure = require("benchmarks.gpu", "benchmark")
+    small = tiny or not torch.cuda.is_available()
+    setup = measure.Setup(find_device(device), 2 if small else batch_size, small)
+    measure.run(section, setup, output, budget)
+
+
+@app.command()
+def launches(
+    output: Output = Path("runs/gpu"),
+    preset: Annotated[list[str] | None, typer.Option(help="Sizes; default: all.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Images at a time.", min=1)] = 64,
+) -> None:
+    """Launches, synchronisations and host copies of every flow, counted on fake CUDA tensors."""
+    counts = require("benchmarks.launches", "train")
+    counts.run(preset or counts.PRESETS, batch_size, output)
 
 
 @app.command("conf_ablation")

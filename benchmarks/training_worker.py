@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from benchmarks.training import Contestant
 from zoo.architectures import ARCHITECTURES
 from zoo.config import FlowConfig
+from zoo.devices import synchronize
 from zoo.training.module import FlowModule
 from zoo.training.speed import Speed, prepare, tune
 
@@ -37,6 +38,7 @@ def main() -> None:
         start = time.perf_counter()
         for _ in range(contestant.steps):
             step()
+        synchronize()
         print(time.perf_counter() - start, flush=True)
     print(_mebibytes("VmHWM") - before)
 

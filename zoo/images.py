@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
+from zoo.devices import check_device
 from zoo.errors import ImageError
 from zoo.exact.patterns import hard_images
-from zoo.flow.arguments import check_device
 
 __all__ = [
     "check_continuous",

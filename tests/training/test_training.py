@@ -27,6 +27,7 @@ from zoo.architectures.registry import ARCHITECTURES
 from zoo.data import load_images
 from zoo.errors import ArgumentError, ConfigError, ImageError
 from zoo.folder import content_hash
+from zoo.training.average import Average
 from zoo.training.callbacks import EMA
 from zoo.training.checkpoints import read_checkpoint
 from zoo.training.export_folder import load_checkpoint
@@ -166,10 +167,12 @@ def test_ema_is_the_recursion_with_a_warm_up(tmp_path: Path, decay: float, kept)
 
 def test_the_average_of_a_short_run_is_of_trained_weights() -> None:
     """300 equal updates: all but a thousandth of the average is from after the first 30."""
-    average, ema = torch.zeros(1), EMA(decay=0.999)
-    for step in range(1, 300):
-        ema._average([average], [torch.full((1,), float(step > 30))], step)
-    assert float(average) > 0.999
+    weights = torch.nn.ParameterList([torch.zeros(1)])
+    average = Average(weights, torch.device("cpu"), decay=0.999)
+    for step in range(300):
+        torch.nn.init.constant_(weights[0], float(step > 30))
+        average.update_parameters(weights)
+    assert float(average.module[0]) > 0.999
 
 
 @pytest.mark.parametrize("decay", [-0.1, 1.0, 2.0])

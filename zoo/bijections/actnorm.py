@@ -1,6 +1,7 @@
 """Per-channel affine map, initialised so that its first batch comes out standardised."""
 
 import math
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -18,7 +19,8 @@ class ActNorm(CachedBijection):
 
     The first batch seen in training mode sets bias and scale to give mean 0 and variance 1 per
     channel (over the batches of all ranks when distributed, so that all get the same); a saved flag
-    keeps that from ever happening again.
+    keeps that from ever happening again. The flag is read once after each change of mode, not in
+    every step.
     |log_scale| < 7.
 
     Source: Glow (Kingma & Dhariwal, 2018), section 3.1.
@@ -35,12 +37,24 @@ class ActNorm(CachedBijection):
         self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
         self.raw_log_scale = nn.Parameter(torch.zeros(channels, 1, 1))
         self.register_buffer("initialized", torch.zeros((), dtype=torch.bool))
+        # What the flag was last seen to say: a GPU must be waited for to ask it.
+        self._seen = False
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         # A compiled graph cannot branch on a tensor; training compiles only after this.
-        if self.training and not torch.compiler.is_compiling() and not self.initialized:
-            self._initialize(x)
+        if self.training and not torch.compiler.is_compiling() and not self._seen:
+            if not self.initialized:
+                self._initialize(x)
+            self._seen = True
         return self._map(x, *self.cached("forward", self._affine))
+
+    def train(self, mode: bool = True) -> "ActNorm":
+        self._seen = False
+        return super().train(mode)
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        self._seen = False
+        super()._load_from_state_dict(*args, **kwargs)
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
         return self._map(y, *self.cached("inverse", self._inverse_affine))

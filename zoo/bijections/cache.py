@@ -3,7 +3,8 @@
 import itertools
 import threading
 import weakref
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -60,6 +61,26 @@ def in_transform() -> bool:
     )
 
 
+_keepers = threading.local()
+
+
+@contextmanager
+def keeping() -> Iterator[list[Any]]:
+    """Collect what caches give meanwhile, on this thread: a CUDA graph reads it ever after."""
+    values: list[Any] = []
+    _keepers.values = values
+    try:
+        yield values
+    finally:
+        del _keepers.values
+
+
+def kept(value: T) -> T:
+    """The value, which is from a cache that may drop it."""
+    getattr(_keepers, "values", []).append(value)
+    return value
+
+
 class WeightCache(nn.Module):
     """Remembers the values computed from a set of weights until one of the weights changes.
 
@@ -94,7 +115,7 @@ class WeightCache(nn.Module):
                     del self._values[next(iter(self._values))]
                 self._values[key] = compute()
             value: T = self._values[key]
-            return value
+            return kept(value)
 
     def _forget_unless_of(self, weights: list[Tensor]) -> None:
         known = self._versions
@@ -122,8 +143,11 @@ class Watch:
         self._lock = threading.Lock()
 
     def check(self, flow: nn.Module) -> None:
-        """Compare the weights with those of the last call, where anything is remembered of them."""
-        if flow.training or in_graph():
+        """Compare the weights with those of the last call, where anything is remembered of them.
+
+        Only on the CPU: on a GPU it would take a wait a call, and version counters must do.
+        """
+        if flow.training or in_graph() or next(flow.parameters()).device.type != "cpu":
             return
         with self._lock:
             found = _content(itertools.chain(flow.parameters(), flow.buffers()))

@@ -7,7 +7,7 @@ transforms, 1994.
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -77,7 +77,7 @@ def _along(transform: Transform, x: Tensor, dim: int) -> Tensor:
     return y.movedim(-1, dim)
 
 
-@lru_cache(maxsize=256)
+@cache  # there are few: lengths up to SHORT
 def _matrix(transform: Transform, n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """The transform as a matrix for row vectors, from float64."""
     with torch.inference_mode(False), torch.no_grad():

@@ -2,13 +2,16 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
 from zoo.bijections.boundary import BOUNDARIES, Boundary, BoundaryName, Size
+from zoo.bijections.cache import kept
 from zoo.bijections.scale import bounded
 from zoo.bijections.stability import Stability
 from zoo.errors import ConfigError, NotInvertibleError
@@ -107,7 +110,9 @@ class Kernel(ABC):
         return self._extension.restore(spectrum * values, x.shape[2:])
 
     def _log_det(self, response: Response, x: Tensor) -> Tensor:
-        counts = self._extension.multiplicity(x.shape[2:]).to(response.log_magnitude)
+        like = response.log_magnitude
+        size = tuple(x.shape[2:])
+        counts = kept(_multiplicity(self._extension, size, like.dtype, like.device))
         per_channel = (response.log_magnitude * counts).flatten(-self.ndim).sum(-1)
         return per_channel.sum(-1).expand(x.shape[0])
 
@@ -142,14 +147,9 @@ class SpectralKernel(Kernel):
     def _per_axis(self) -> int:
         return 2 * self.length - 1 if self.boundary == "circular" else self.length
 
-    def _bases(self, coefficients: Tensor, size: Size) -> list[Tensor]:
-        bases = [
-            self._extension.basis(angles, self.length) for angles in self._extension.grid(size)
-        ]
-        dtype = coefficients.dtype
-        if bases[0].is_complex():
-            dtype = torch.promote_types(dtype, torch.complex64)
-        return [basis.to(coefficients.device, dtype) for basis in bases]
+    def _bases(self, coefficients: Tensor, size: Size) -> tuple[Tensor, ...]:
+        dtype, device = coefficients.dtype, coefficients.device
+        return kept(_bases(self._extension, tuple(size), self.length, dtype, device))
 
 
 @dataclass(frozen=True)
@@ -215,6 +215,30 @@ def make_kernel(
     return KERNELS[kernel](boundary, ndim, length, separable)
 
 
+# Made on the CPU in float64, and kept on the device: copies would wait for it in every call.
+
+
+@lru_cache(maxsize=256)
+def _bases(
+    extension: Boundary, size: Size, length: int, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, ...]:
+    """The functions of frequency of each axis, (bins, functions)."""
+    with torch.inference_mode(False), torch.no_grad():
+        bases = [extension.basis(angles, length) for angles in extension.grid(size)]
+        if bases[0].is_complex():
+            dtype = torch.promote_types(dtype, torch.complex64)
+        return tuple(basis.to(device, dtype) for basis in bases)
+
+
+@lru_cache(maxsize=256)
+def _multiplicity(
+    extension: Boundary, size: Size, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Number of eigenvalues that each bin of the last axis stands for, (bins,)."""
+    with torch.inference_mode(False), torch.no_grad():
+        return extension.multiplicity(size).to(device, dtype)
+
+
 def _bounded(logarithm: Tensor, bound: float) -> Tensor:
     """Bound the log-magnitude; leave the phase alone."""
     if not logarithm.is_complex():
@@ -227,7 +251,7 @@ def _outer_sum(waves: list[Tensor]) -> Tensor:
     return waves[0] if len(waves) == 1 else waves[0][..., None] + waves[1][..., None, :]
 
 
-def _contract(grid: Tensor, bases: list[Tensor]) -> Tensor:
+def _contract(grid: Tensor, bases: Sequence[Tensor]) -> Tensor:
     """Sum the basis functions: (..., j) or (..., j, k) coefficients -> (..., *bins)."""
     if len(bases) == 1:
         return grid @ bases[0].mT

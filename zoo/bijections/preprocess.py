@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo.bijections.base import Bijection
+from zoo.devices import device_of
 from zoo.errors import ConfigError
 
 # The largest noise that (x + noise), x < 256, holds in float32 without reaching the next integer.
@@ -41,9 +42,9 @@ class Dequantize(Bijection):
         """Map integers of any dtype to (y, log_det); y is of `dtype` (default: torch's)."""
         x = x.to(dtype or (x.dtype if x.is_floating_point() else torch.get_default_dtype()))
         if noise is None:
-            device = x.device if generator is None else generator.device
+            device = device_of(generator, x.device)
             noise = torch.rand(x.shape, dtype=x.dtype, device=device, generator=generator)
-            noise = noise.clamp_(max=LARGEST_NOISE).to(x.device)
+            noise = noise.to(x.device).clamp_(max=LARGEST_NOISE)
         if isinstance(noise, Tensor):
             noise = noise.to(x.dtype)
         return (x + noise) / self.levels, x.new_full((x.shape[0],), -self._log_volume(x))

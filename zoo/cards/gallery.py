@@ -50,7 +50,8 @@ def gallery(flow: Flow, golden: Golden) -> Gallery:
             drawn.missing[name] = NO_IMAGES
             continue
         try:
-            drawn.grids[name] = draw()
+            images, columns = draw()
+            drawn.grids[name] = Grid(images.cpu(), columns)
         except NonFiniteError as error:
             drawn.missing[name] = str(error)
     return drawn
@@ -58,11 +59,12 @@ def gallery(flow: Flow, golden: Golden) -> Gallery:
 
 def _pictures(flow: Flow, golden: Golden) -> dict[str, Callable[[], Grid]]:
     """Functions that draw each grid; in this order, as they share a generator."""
-    natural = golden.images[: golden.natural]
-    generator = torch.Generator(flow.device).manual_seed(0)
+    images = golden.images.to(flow.device)
+    natural = images[: golden.natural]
+    generator = torch.Generator().manual_seed(0)
     pictures = {
         "samples.png": lambda: Grid(samples(flow, generator), 8),
-        "reconstructions.png": lambda: Grid(reconstructions(flow, golden.images), 12),
+        "reconstructions.png": lambda: Grid(reconstructions(flow, images), 12),
         "interpolation.png": lambda: Grid(interpolation(flow, natural), STEPS),
         "resampling.png": lambda: Grid(resampling(flow, natural[:8], generator), 1 + DRAWS),
     }
@@ -112,4 +114,4 @@ def _redrawn(
 
 
 def _noise_like(x: Tensor, generator: torch.Generator) -> Tensor:
-    return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+    return torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)

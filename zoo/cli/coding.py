@@ -11,6 +11,7 @@ from rich.progress import track
 from zoo.cli.common import (
     DEFAULT_MODEL,
     Batch,
+    Device,
     ModelArgument,
     ModelOption,
     Original,
@@ -24,6 +25,7 @@ from zoo.cli.common import (
     in_batches,
 )
 from zoo.cli.outputs import check_outputs
+from zoo.devices import find_device
 from zoo.errors import require
 from zoo.folder import content_hash
 from zoo.latents import LatentFile
@@ -41,6 +43,7 @@ def encode(
     pad: Pad = False,
     original_size: Original = False,
     batch_size: Batch = 64,
+    device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Encode image files into exact latents."""
@@ -49,7 +52,7 @@ def encode(
     if skipped:
         console.print(f"{len(skipped)} files are no images by their names: {endings(skipped)}")
     source = parse(model).pin()  # decode may run elsewhere, and later
-    flow, fit = source.load(), choose_fit(resize, pad, original_size)
+    flow, fit = source.load().to(find_device(device)), choose_fit(resize, pad, original_size)
     read = [
         (f"{path}{fitted.name.removeprefix(name)}", pixels, fitted)
         for path, name in track(files.items(), "reading", total=len(files), console=console)
@@ -62,7 +65,7 @@ def encode(
         [tuple(image.shape) for image in pixels],
         batch_size,
         "encoding",
-        lambda chosen: flow.encode(torch.stack([pixels[i] for i in chosen])),
+        lambda chosen: flow.encode(torch.stack([pixels[i] for i in chosen]).to(flow.device)),
     )
     sha256 = content_hash(flow.state_dict())
     LatentFile(str(source), sha256, [fitted for _, _, fitted in read], latents).save(output)
@@ -124,11 +127,12 @@ def decode(
         str | None, typer.Option("--model", "-m", help="Default: the one that encoded.")
     ] = None,
     batch_size: Batch = 64,
+    device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Decode latents into the images that were encoded, as PNG files."""
     file = LatentFile.load(latents)
-    flow = load(model or file.model)
+    flow = load(model or file.model, device=device)
     file.check_model(content_hash(flow.state_dict()))
     names = _distinct([_inside(image.name) for image in file.images])
     paths = [output / f"{name}.png" for name in names]
@@ -139,7 +143,8 @@ def decode(
         batch_size,
         "decoding",
         lambda chosen: flow.decode(
-            torch.stack([file.latents[i] for i in chosen]), file.images[chosen[0]].size
+            torch.stack([file.latents[i] for i in chosen]).to(flow.device),
+            file.images[chosen[0]].size,
         ),
     )
     for path, image, fitted in zip(paths, decoded, file.images, strict=True):

@@ -26,6 +26,9 @@ Overwrite = Annotated[
 Splits = Annotated[
     str, typer.Option(help="none: folders train, val and test of a folder are no splits.")
 ]
+Device = Annotated[
+    str, typer.Option(help="Such as cpu, cuda or cuda:1; auto is a GPU if there is one.")
+]
 Batch = Annotated[int, typer.Option(help="Images at a time.", min=1)]
 Resize = Annotated[bool, typer.Option("--resize", help="Resize to the model's size (default).")]
 Pad = Annotated[bool, typer.Option("--pad", help="Pad with black; decode removes it again.")]
@@ -55,7 +58,7 @@ def in_batches(
     ]
     results: dict[int, Tensor] = {}
     for batch in track(batches, task, console=console):
-        results.update(zip(batch, run(batch), strict=True))
+        results.update(zip(batch, run(batch).cpu(), strict=True))
     return [results[i] for i in range(len(keys))]
 
 

@@ -9,27 +9,30 @@ from rich.table import Table
 
 from zoo.cards.gallery import gallery
 from zoo.cli.outputs import check_outputs
+from zoo.devices import find_device, synchronize
 from zoo.pictures import write_grid
 from zoo.sources import parse
 
 
-def demo(name: str, folder: Path, console: Console) -> int:
+def demo(name: str, folder: Path, console: Console, device: str) -> int:
     """Show a pretrained model at work and write its pictures; return the number of failures."""
     start = time.perf_counter()
     source = parse(name)
-    flow = source.load()
+    flow = source.load().to(find_device(device))
     loaded = time.perf_counter()
     golden = source.folder().golden
-    flow.decode(flow.encode(golden.images))  # what depends on weights only is computed once
+    images = golden.images.to(flow.device)
+    flow.decode(flow.encode(images))  # what depends on weights only is computed once
     warm = time.perf_counter()
-    z = flow.encode(golden.images)
+    z = flow.encode(images)
     encoded = time.perf_counter()
     back = flow.decode(z)
+    synchronize()
     decoded = time.perf_counter()
 
-    count = len(golden.images)
-    same = (back == golden.images).flatten(1).all(1)
-    natural = golden.images[: golden.natural or count]
+    count = len(images)
+    same = (back == images).flatten(1).all(1)
+    natural = images[: golden.natural or count]
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         bits = flow.bits_per_dim(natural, generator=generator).mean()

@@ -11,6 +11,7 @@ from rich.progress import track
 from zoo.cli.common import (
     DEFAULT_MODEL,
     Batch,
+    Device,
     ModelArgument,
     ModelOption,
     Original,
@@ -37,15 +38,17 @@ def sample(
     seed: Annotated[int, typer.Option(help="Seed of the latents.", min=0, max=2**63 - 1)] = 0,
     columns: Annotated[int, typer.Option(help="Images in a row.", min=1)] = 8,
     batch_size: Batch = 64,
+    device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Draw images and write them as one grid."""
     check_outputs([output], overwrite=overwrite)
     generator = torch.Generator().manual_seed(seed)
-    draw = partial(load(name).sample, temperature=temperature, size=size, generator=generator)
+    flow = load(name, device=device)
+    draw = partial(flow.sample, temperature=temperature, size=size, generator=generator)
     batches = [min(batch_size, count - start) for start in range(0, count, batch_size)]
     images = [draw(n) for n in track(batches, "sampling", console=console)]
-    write_grid(torch.cat(images), output, columns=min(columns, count))
+    write_grid(torch.cat(images).cpu(), output, columns=min(columns, count))
     console.print(f"{count} samples at temperature {temperature}: {output}")
 
 
@@ -60,17 +63,18 @@ def interpolate(
     resize: Resize = False,
     pad: Pad = False,
     original_size: Original = False,
+    device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Interpolate between two image files in latent space."""
     check_outputs([output], [a, b], overwrite=overwrite)
-    flow, fit = load(model), choose_fit(resize, pad, original_size)
+    flow, fit = load(model, device=device), choose_fit(resize, pad, original_size)
     ends = []
     for path in (a, b):
         image, fitted = read_image(path, flow, fit)
         console.print(f"{path}: {fitted.changes}", soft_wrap=True)
-        ends.append(image[None])
-    write_grid(flow.interpolate(ends[0], ends[1], steps)[0], output, columns=steps)
+        ends.append(image[None].to(flow.device))
+    write_grid(flow.interpolate(ends[0], ends[1], steps)[0].cpu(), output, columns=steps)
     console.print(f"{steps} images from {a} to {b}: {output}")
 
 
@@ -79,9 +83,10 @@ def demo(
     output: Annotated[Path, typer.Option("--out", "-o", help="Folder for pictures.")] = Path(
         "demo"
     ),
+    device: Device = "auto",
 ) -> None:
     """Show a pretrained model at work, with no data and no network."""
     from zoo.cli.demo import demo as run
 
-    if failures := run(name, output, console):
+    if failures := run(name, output, console, device):
         raise FlowzooError(f"{failures} images did not come back.")

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from zoo.cli.common import OWN_HELP, Batch, ModelArgument, Splits, check_splits, console
+from zoo.cli.common import OWN_HELP, Batch, Device, ModelArgument, Splits, check_splits, console
 from zoo.data import load_images
+from zoo.devices import find_device
 from zoo.errors import DataError, require
 from zoo.files import write_json
 from zoo.folder import content_hash
@@ -27,6 +28,7 @@ def evaluate(
         int, typer.Option(help="Seed of dequantization and samples.", min=0, max=2**63 - 1)
     ] = 0,
     splits: Splits = "folders",
+    device: Device = "auto",
 ) -> None:
     """Measure bits/dim, exactness and samples on the test split; write eval.json."""
     from zoo.evaluation.evaluate import evaluate as run
@@ -36,7 +38,7 @@ def evaluate(
     chosen = check_splits(splits)
     source = parse(name)
     folder = source.own_folder() if output is None else source.folder()
-    flow, dataset = source.load(), folder.dataset
+    flow, dataset = source.load().to(find_device(device)), folder.dataset
     size, channels = flow.config.size, flow.config.channels  # of a folder's images
     images = load_images(dataset, data_dir, "test", size=size, channels=channels, splits=chosen)
     images = spread_levels(images, folder.config.get("grey_levels"))

@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 
 from zoo.architectures import config_to_json
-from zoo.cli.common import ModelArgument, OwnArgument, console
+from zoo.cli.common import Device, ModelArgument, OwnArgument, console
 from zoo.folder import content_hash
 from zoo.sources import MODELS, list_models, load, parse
 from zoo.sources.names import adopt as adopt_folder
@@ -28,11 +28,11 @@ def ls(
     console.print(table)
 
 
-def info(name: ModelArgument) -> None:
+def info(name: ModelArgument, device: Device = "auto") -> None:
     """Show a model's configuration, size, evaluation and stability certificate."""
     source = parse(name).pin()
     untrained = isinstance(source, Name) and source.model.sha256 is None
-    flow = load(name, pretrained=not untrained)
+    flow = load(name, pretrained=not untrained, device=device)
     console.print_json(data=config_to_json(flow.config))
     console.print(f"parameters: {sum(p.numel() for p in flow.parameters()):,}")
     if untrained:

@@ -35,7 +35,12 @@ class Images(Dataset[Tensor]):
 
 def loader(rows: Images, batch_size: int) -> DataLoader[Tensor]:
     """Batches of a tensor's rows, in order."""
-    return DataLoader(rows, batch_size, collate_fn=as_it_is)
+    return DataLoader(rows, batch_size, collate_fn=as_it_is, pin_memory=pinned())
+
+
+def pinned() -> bool:
+    """Whether batches are copied to a GPU while it computes, which memory that may move forbids."""
+    return torch.cuda.is_available()
 
 
 def as_it_is(batch: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from zoo.devices import synchronize
 from zoo.errors import NotInvertibleError
 from zoo.evaluation.batches import Progress, batches
 from zoo.exact.amplification import amplification, worst_images
@@ -129,6 +130,7 @@ def _round_trip(flow: Flow, images: Tensor) -> RoundTrips:
         return RoundTrips(refused=1)
     middle = time.perf_counter()
     back = flow.decode(z, (images.shape[2], images.shape[3]))
+    synchronize()
     end = time.perf_counter()
     exact = int((back == images).flatten(1).all(1).sum())
     return RoundTrips(exact, **precision(z), encode_s=middle - start, decode_s=end - middle)

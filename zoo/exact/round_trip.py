@@ -23,6 +23,8 @@ def encode(flow: Model, images: Tensor) -> Tensor:
     found: list[tuple[Tensor, Tensor]] = []  # which images, and their latents
     for dtype in _precisions(flow, (images.shape[2], images.shape[3])):
         z, right = _try(flow.at(dtype), images[pending])
+        if not found and right.all():  # the only question that a GPU is waited for, as a rule
+            return z
         found.append((pending[right], z[right]))
         pending, z = pending[~right], z[~right]
         if not len(pending):

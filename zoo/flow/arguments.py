@@ -7,13 +7,8 @@ from numbers import Integral, Real
 import torch
 from torch import Tensor
 
-from zoo.errors import ArgumentError, FlowzooError, ImageError, LatentError
-
-
-def check_device(x: Tensor, device: torch.device, name: str, error: type[FlowzooError]) -> None:
-    """Raise an error unless a tensor is where the flow is."""
-    if x.device != device:
-        raise error(f"{name} must be where the flow is, on {device}; got {x.device}. Use .to().")
+from zoo.devices import check_device
+from zoo.errors import ArgumentError, ImageError, LatentError
 
 
 def check_latents(z: object, dtype: torch.dtype, device: torch.device) -> None:

@@ -3,18 +3,20 @@
 import copy
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from zoo.bijections import Bijection, Center, Chain, Dequantize, Logit
-from zoo.bijections.cache import Watch, WeightCache, in_transform
+from zoo.bijections.cache import Watch, WeightCache, in_graph, in_transform
 from zoo.config import FlowConfig
+from zoo.devices import check_device, device_of
 from zoo.errors import ImageError, LatentError, NonFiniteError, require
 from zoo.exact import round_trip
 from zoo.exact.amplification import amplification
@@ -32,7 +34,6 @@ from zoo.exact.full_precision import full_precision
 from zoo.exact.patterns import hard_images, mosaics
 from zoo.flow.arguments import (
     check_count,
-    check_device,
     check_generator,
     check_latents,
     check_noise,
@@ -40,6 +41,7 @@ from zoo.flow.arguments import (
     temperatures,
 )
 from zoo.flow.float64_host import where_float64_is
+from zoo.flow.graphs import Replay, recordable
 from zoo.flow.normal import log_normal
 from zoo.images import check_continuous, check_images
 
@@ -86,22 +88,30 @@ class Flow(nn.Module):
         self._twin = WeightCache(max_entries=1)
         self._conditions = WeightCache()
         self._watch = Watch()
+        self._graphs, self._captures = WeightCache(max_entries=8), False
 
     # The bijection of continuous images.
 
     @where_float64_is
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, *, trusted: bool = False) -> tuple[Tensor, Tensor]:
         """Map (B, C, H, W) in [0, 1] to latents (B, D) and log|det dz/dx| (B,) in float64.
+
+        Args:
+            x: Continuous images.
+            trusted: Whether they are known to be in [0, 1]; a GPU must be waited for to see.
 
         Raises:
             ImageError: For another dtype, shape or device, and in evaluation for numbers beyond
                 [0, 1].
         """
-        values = not self.training and not in_transform()
+        values = not (trusted or self.training or in_transform())
         check_continuous(
             x, self.config.channels, self.divisor, self.dtype, self.device, values=values
         )
         self._watch.check(self)
+        return self._run("forward", self._map, x)
+
+    def _map(self, x: Tensor) -> tuple[Tensor, Tensor]:
         levels, log_det = self.to_levels(x)
         return self.flatten(levels), log_det
 
@@ -127,6 +137,10 @@ class Flow(nn.Module):
         """
         check_latents(z, self.dtype, self.device)
         self._watch.check(self)
+        key = ("inverse", None if size is None else tuple(size))
+        return self._run(key, partial(self._unmap, size=size), z)
+
+    def _unmap(self, z: Tensor, size: Size | None) -> tuple[Tensor, Tensor]:
         return self.from_levels(self.levels(z, size))
 
     def from_levels(self, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -141,6 +155,25 @@ class Flow(nn.Module):
                 total = total + log_det
             x, log_det = self.preprocess.inverse(x)
             return x, total + log_det
+
+    def capture(self, on: bool = True) -> "Flow":
+        """Let a GPU replay `forward` and `inverse` as CUDA graphs; returns the flow.
+
+        In evaluation, without gradients, and in float32: the second call of a shape records it,
+        and later ones take one launch each. Changed weights are noticed, as by all caches. Each of
+        the last eight shapes keeps the memory of its call. Elsewhere this changes nothing.
+        """
+        self._captures = on
+        return self
+
+    def _run(
+        self, key: Hashable, function: Callable[[Tensor], tuple[Tensor, Tensor]], x: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Call the function, by a graph if that is possible and wanted."""
+        if not self._captures or self.training or in_graph() or not recordable(x):
+            return function(x)
+        call = self._graphs.get((key, x.shape), self._weights(), lambda: Replay(function))
+        return cast(tuple[Tensor, Tensor], call(x))
 
     def _precision(self) -> AbstractContextManager[None]:
         """No TF32, but in training, where it costs nothing, and in graphs, which keep their own."""
@@ -206,7 +239,7 @@ class Flow(nn.Module):
     def encode_centres(self, images: Tensor) -> Tensor:
         """Latents (B, D) of the bin centres, unverified, in the flow's dtype."""
         x, _ = self.dequantize(images, noise=0.5, dtype=self.dtype)
-        return self(x)[0]
+        return self(x, trusted=True)[0]
 
     # Density.
 
@@ -218,6 +251,7 @@ class Flow(nn.Module):
         n_samples: int = 1,
         generator: torch.Generator | None = None,
         noise: Tensor | float | None = None,
+        checked: bool = True,
     ) -> Tensor:
         """Log-likelihood of 8-bit images in nats, (B,) float64, by uniform dequantization.
 
@@ -231,6 +265,7 @@ class Flow(nn.Module):
             n_samples: Number of draws k.
             generator: Generator that draws them, on its own device; torch's if not given.
             noise: (B, C, H, W) or one number, in [0, 1), in place of a draw.
+            checked: Whether noise and result are looked at, for which a GPU must be waited for.
 
         Source: Theis et al., 2016, section 3.1; Burda et al., 2016, for the weighted bound.
 
@@ -243,11 +278,14 @@ class Flow(nn.Module):
         self._check(images)
         check_count("n_samples", n_samples, 1)
         check_generator(generator)
-        check_noise(noise, images)
+        if checked:
+            check_noise(noise, images)
         graph = self.training or (isinstance(noise, Tensor) and noise.requires_grad)
         with torch.set_grad_enabled(graph and torch.is_grad_enabled()):
             draws = [self._log_prob_of_draw(images, noise, generator) for _ in range(n_samples)]
             log_prob = torch.stack(draws).logsumexp(0) - math.log(n_samples)
+        if not checked:
+            return log_prob
         finite = log_prob.detach().isfinite()
         if not finite.all():
             bad = (~finite).nonzero().flatten().tolist()
@@ -264,16 +302,19 @@ class Flow(nn.Module):
         n_samples: int = 1,
         generator: torch.Generator | None = None,
         noise: Tensor | float | None = None,
+        checked: bool = True,
     ) -> Tensor:
         """-log_prob / (D ln 2) of 8-bit images, (B,) float64; arguments as for `log_prob`."""
-        log_prob = self.log_prob(images, n_samples=n_samples, generator=generator, noise=noise)
+        log_prob = self.log_prob(
+            images, n_samples=n_samples, generator=generator, noise=noise, checked=checked
+        )
         return -log_prob / (math.prod(images.shape[1:]) * math.log(2))
 
     def _log_prob_of_draw(
         self, images: Tensor, noise: Tensor | float | None, generator: torch.Generator | None
     ) -> Tensor:
         x, log_volume = self.dequantize(images, noise, self.dtype, generator)
-        z, log_det = self(x)
+        z, log_det = self(x, trusted=True)
         return log_normal(z) + log_det + log_volume
 
     # Samples.
@@ -305,7 +346,7 @@ class Flow(nn.Module):
         check_generator(generator)
         height, width = self._check_size(size)
         shape = (n, self.config.channels * height * width)
-        device = self.device if generator is None else generator.device
+        device = device_of(generator, self.device)
         z = torch.randn(shape, generator=generator, dtype=self.dtype, device=device)
         z = z.to(self.device) * temperatures(temperature, n, next(self.parameters()))
         return self._to_images(*self.inverse(z, (height, width)))

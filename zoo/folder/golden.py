@@ -58,7 +58,8 @@ class Golden:
             ImageError: If the images are of another kind than the flow's.
             NotInvertibleError: If an image does not come back in float64 without being kept.
         """
-        z = flow.encode(self.images)
+        images = self.images.to(flow.device)
+        z = flow.encode(images)
         if lost := precision(z)["kept"]:
             raise NotInvertibleError(
                 f"{lost} of {len(z)} images do not come back from their latents in float64 without "
@@ -67,11 +68,11 @@ class Golden:
         size = (self.images.shape[2], self.images.shape[3])
         latents, log_density = density(flow, self.images)
         same = (
-            torch.equal(flow.decode(z, size), self.images)
+            torch.equal(flow.decode(z, size), images)
             and latents.shape == self.latents.shape
             and torch.allclose(latents, self.latents, atol=1e-6, rtol=1e-6)
             and torch.allclose(log_density, self.log_density, atol=1e-4, rtol=1e-9)
-            and torch.equal(flow.decode(self.latents, size), self.images)
+            and torch.equal(flow.decode(self.latents.to(flow.device), size), images)
         )
         if not same:
             raise WeightsError(
@@ -91,6 +92,7 @@ def make_golden(flow: Flow, natural: Tensor | None = None) -> Golden:
 
 @torch.no_grad()
 def density(flow: Flow, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Latents (N, D) and log-density (N,) of the bin centres, in float64."""
+    """Latents (N, D) and log-density (N,) of the bin centres, in float64 on the CPU."""
     model = flow.at(torch.float64)
-    return model.encode_centres(images), model.log_prob(images, noise=0.5)
+    images = images.to(flow.device)
+    return model.encode_centres(images).cpu(), model.log_prob(images, noise=0.5).cpu()

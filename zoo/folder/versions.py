@@ -21,10 +21,14 @@ def versions(flow: Flow) -> dict[str, Any]:
         "commit": _commit(),
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in PACKAGES},
-        "device": flow.device.type,
+        "device": _name(flow.device),
         "processor": platform.machine(),
         "threads": torch.get_num_threads(),
     }
+
+
+def _name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def _commit() -> str | None:

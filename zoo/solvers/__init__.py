@@ -7,6 +7,7 @@ An `Operator` says what to invert, `prepare` turns it into a `Solver` for one ma
     blocked    anti-diagonals of tiles, the size of which `zoo.solvers.choice` finds
     dense      one product with the inverse of the whole operator
     fourier    one product of spectra, with the impulse response of the inverse
+    sweep      one launch of a Triton kernel, which walks the anti-diagonals; on GPUs only
 
 or by the one that `zoo.solvers.choice` expects to be the fastest. `triangular_solve` is the same
 as a differentiable function.

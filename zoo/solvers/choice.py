@@ -1,15 +1,20 @@
 """Choice of the fastest inverse of a padded convolution, by a cost model."""
 
 import functools
+import importlib.util
+import math
 import operator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
+import torch
+
 from zoo.errors import ConfigError
 from zoo.solvers.operator import Corner, Size
 
-Method = Literal["auto", "wavefront", "row_scan", "blocked", "dense", "fourier"]
-METHODS: tuple[Method, ...] = get_args(Method)
+Method = Literal["auto", "wavefront", "row_scan", "blocked", "dense", "fourier", "sweep"]
+# Those that every device has.
+METHODS: tuple[Method, ...] = get_args(Method)[:-1]
 
 TILES: tuple[Size, ...] = ((1, 1), (1, 2), (2, 2), (1, 4), (2, 4), (4, 4), (1, 8), (2, 8))
 # Numbers in a matrix beyond which it takes too much memory, and in a tile.
@@ -39,6 +44,7 @@ class Work(NamedTuple):
         transposes: Thousands of numbers brought into an order of channels before columns, and back.
         flips: Thousands of numbers that are flipped, and back.
         spectra: Thousands of multiplications of spectra.
+        chained: Thousands of multiplications that wait for one another, in a sweep.
     """
 
     steps: float = 0.0
@@ -50,6 +56,7 @@ class Work(NamedTuple):
     transposes: float = 0.0
     flips: float = 0.0
     spectra: float = 0.0
+    chained: float = 0.0
 
 
 # Fitted by `python -m benchmarks inverse` to the shapes that it marks as calibration, on 2 threads.
@@ -65,7 +72,8 @@ COSTS = {
         flips=1.94,
         spectra=0.976,
     ),
-    # A guess, not measured on a GPU: launches dominate.
+    # A guess, not a measurement. Eager launches dominate; what captured ones cost differs.
+    # `python -m benchmarks gpu` measures.
     "gpu": Work(
         steps=10.0,
         calls=2.0,
@@ -76,6 +84,7 @@ COSTS = {
         transposes=0.01,
         flips=0.03,
         spectra=0.001,
+        chained=2.5,
     ),
 }
 
@@ -114,6 +123,8 @@ def choose(method: Method, shape: Shape) -> Plan:
     """
     if method in ("wavefront", "fourier"):
         return Plan(method)
+    if method == "sweep" and not has_sweep(shape.device):
+        raise ConfigError("method 'sweep' needs a GPU of CUDA and Triton; use 'auto'.")
     plans = [plan for plan in candidates(shape) if method in ("auto", plan.method)]
     if not plans:
         raise ConfigError(
@@ -142,7 +153,17 @@ def candidates(shape: Shape) -> list[Plan]:
         plans.append(Plan("dense"))
     if shape.channels <= FEW_CHANNELS and 4 * row * shape.channels * height <= LARGEST_MATRIX:
         plans.append(Plan("fourier"))
+    if has_sweep(shape.device):
+        plans.append(Plan("sweep"))
     return plans
+
+
+@functools.lru_cache
+def has_sweep(device: str) -> bool:
+    """Whether Triton is installed for a kind of device, and knows the one that is here."""
+    if device != "cuda" or importlib.util.find_spec("triton") is None:
+        return False
+    return not torch.cuda.is_available() or torch.cuda.get_device_capability() >= (7, 0)
 
 
 def cost(plan: Plan, shape: Shape) -> float:
@@ -157,6 +178,10 @@ def work(plan: Plan, shape: Shape) -> Work:
     numbers = maps * shape.channels * shape.size[0] * shape.size[1] / 1000
     moved = _moved(plan, shape, numbers)
     small = OPERATIONS[plan.method] + ("flips" in moved) * 6 * len(shape.corners)
+    if plan.method == "sweep":
+        diagonals, taps = sum(shape.size) - 1, math.prod(shape.kernel_size)
+        # A diagonal costs a round through the cache, and then its multiplications.
+        return Work(steps=small, chained=diagonals * (60 + shape.channels * taps) / 1000)
     if plan.method == "fourier":
         points = 4 * shape.size[0] * shape.size[1]
         spectra = maps * shape.channels**2 * points / 1000
@@ -175,6 +200,8 @@ def work(plan: Plan, shape: Shape) -> Work:
 
 def _moved(plan: Plan, shape: Shape, numbers: float) -> dict[str, float]:
     """Count the numbers that a plan brings into another order, as in `Work`."""
+    if plan.method == "sweep":
+        return {}
     if plan.method in ("row_scan", "dense"):
         return {"transposes": numbers} if len(shape.corners) > 1 else {}
     flipped = sum(corner != "top_left" for corner in shape.corners) / len(shape.corners)
@@ -183,7 +210,7 @@ def _moved(plan: Plan, shape: Shape, numbers: float) -> dict[str, float]:
 
 
 # Of a solve outside of its loop, without the copies of each group.
-OPERATIONS = {"blocked": 12, "row_scan": 10, "dense": 5, "fourier": 60}
+OPERATIONS = {"blocked": 12, "row_scan": 10, "dense": 5, "fourier": 60, "sweep": 1}
 
 # Each: rounds of matrix products, multiplications for one map of one group, numbers read in the
 # matrices of a group, columns of a matrix.

@@ -35,4 +35,8 @@ def prepare(operator: Operator, size: Size, dtype: torch.dtype, plan: Plan) -> S
     operator = operator.checked()
     if plan.method == "blocked":
         return TileSolver.prepare(operator, size, dtype, plan.tile)
+    if plan.method == "sweep":  # imported here: Triton is not everywhere
+        from zoo.solvers.sweep import SweepSolver
+
+        return SweepSolver.prepare(operator, size, dtype)
     return SOLVERS[plan.method].prepare(operator, size, dtype)

@@ -45,12 +45,13 @@ class RowSolver:
         rows = _row_matrices(operator, size)  # (G, up + 1, n, n)
         inverse = inverses(rows[:, 0])
         coupling = -(inverse[:, None] @ rows[:, 1:]).mT
-        down = torch.tensor([c.startswith("top") for c in operator.corners], device=inverse.device)
+        from_top = [corner.startswith("top") for corner in operator.corners]
+        down = torch.tensor(from_top, device=inverse.device)
         coupling = torch.where(down.view(-1, 1, 1, 1), coupling.flip(1), coupling).flatten(1, 2)
         bias = spread(operator.bias, len(inverse), size[1])
         shift = None if bias is None else -(bias @ inverse.mT).to(dtype)
         inverse, coupling = (m.to(dtype).contiguous() for m in (inverse.mT, coupling))
-        return cls(inverse, coupling, shift, _runs(down.tolist()))
+        return cls(inverse, coupling, shift, _runs(from_top))
 
     def solve(self, y: Tensor) -> Tensor:
         """Map y (B, G * C, H, W) to x, laid out channels last."""

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from zoo.architectures import find_architecture
+from zoo.devices import find_device
 from zoo.errors import ArgumentError, WeightsError
 from zoo.flow import Flow
 from zoo.sources.hub import Access
@@ -29,18 +30,21 @@ def load(
             Hugging Face Hub; or "local-dir:PATH", a folder with config.json and model.safetensors
             as `flowzoo export` writes it.
         pretrained: False builds the named model with random weights.
-        device: Device of the flow, such as "cuda"; default: the CPU.
+        device: Device of the flow, such as "cuda"; "auto" is a GPU if there is one. Default:
+            torch's default device.
         local_files_only: Take files of the Hub from the cache only.
         cache_dir: Cache of the Hub's files; default: what HF_HOME and HF_HUB_CACHE say.
         token: Token of the Hub; default: HF_TOKEN, or that of `hf auth login`; False sends none.
 
     Raises:
         UnknownModelError: For a name that is not registered, or a path without a scheme.
-        ArgumentError: For a folder or a repository with pretrained=False, or no string.
+        ArgumentError: For a folder or a repository with pretrained=False, no string, or a device
+            that torch cannot use.
         WeightsError: If no weights are published, or they are missing, damaged or tampered with.
         HubError: If the Hub does not have the files, refuses them, or cannot be reached.
         ConfigError: If config.json describes no flow of this version, or an absurdly large one.
     """
+    place = None if device is None else find_device(device)  # before anything is fetched
     found = parse(source, Access(local_files_only, cache_dir, token))
     if pretrained:
         flow = found.load()
@@ -48,7 +52,7 @@ def load(
         flow = found.build()
     else:
         raise ArgumentError(f"{source} holds weights; pretrained=False goes with names only.")
-    return flow if device is None else flow.to(device)
+    return flow if place is None else flow.to(place)
 
 
 def load_architecture(architecture: str, source: str, **options: Any) -> Flow:

@@ -1,5 +1,6 @@
 """A flow of vectors in training, and its test log-likelihood."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -81,7 +82,7 @@ class TabularModule(DensityModule):
             write_json(Path(self.trainer.default_root_dir) / RESULT, self._result(mean, error))
 
     def _log_prob(self, rows: Tensor) -> Tensor:
-        return self.guarded(lambda: self.flow.log_prob(rows))
+        return self.guarded(partial(self.flow.log_prob, rows))
 
     def _result(self, mean: Tensor, error: Tensor) -> dict[str, Any]:
         data = self.trainer.datamodule  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from zoo.bijections import ActNorm, Bijection, Chain, Conv1x1, VectorCoupling
 from zoo.bijections.cache import Watch
 from zoo.bijections.conv_coupling import Factors
+from zoo.devices import device_of
 from zoo.errors import ArgumentError, ConfigError, NonFiniteError
 from zoo.flow.normal import log_normal
 
@@ -64,8 +65,8 @@ class VectorFlow(nn.Module):
         self._watch.check(self)
         return self.chain.inverse(z)
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Log-likelihood in nats, (B,) float64.
+    def log_prob(self, x: Tensor, *, checked: bool = True) -> Tensor:
+        """Log-likelihood in nats, (B,) float64; `checked` as for `Flow.log_prob`.
 
         Raises:
             ArgumentError: For anything but floating-point (B, D).
@@ -73,7 +74,7 @@ class VectorFlow(nn.Module):
         """
         z, log_det = self(x)
         log_prob = log_det + log_normal(z)
-        if not log_prob.detach().isfinite().all():
+        if checked and not log_prob.detach().isfinite().all():
             raise NonFiniteError(
                 "log_prob is not finite: the weights have diverged, or the data are not finite. "
                 "Standardise the columns, or load an earlier checkpoint."
@@ -85,8 +86,9 @@ class VectorFlow(nn.Module):
         """Draw n vectors, (n, D)."""
         weight = next(self.parameters())
         shape = (n, self.config.features)
-        z = torch.randn(shape, generator=generator, dtype=weight.dtype, device=weight.device)
-        return self.inverse(z)[0]
+        device = device_of(generator, weight.device)
+        z = torch.randn(shape, generator=generator, dtype=weight.dtype, device=device)
+        return self.inverse(z.to(weight.device))[0]
 
 
 def conf_tabular(config: ConfTabularConfig) -> VectorFlow:

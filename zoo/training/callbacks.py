@@ -5,10 +5,10 @@ from pathlib import Path
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, WeightAveraging
-from torch import Tensor
 from torchvision.utils import save_image
 
 from zoo.errors import ConfigError, NonFiniteError
+from zoo.training.average import Average
 from zoo.training.module import FlowModule
 
 
@@ -27,13 +27,11 @@ class EMA(WeightAveraging):
         if not 0 <= decay < 1:
             raise ConfigError(f"ema.decay must be from 0 up to 1, but less; got {decay}.")
         self.decay = decay
-        super().__init__(use_buffers=False, multi_avg_fn=self._average)
+        super().__init__(use_buffers=False)
 
-    def _average(self, averages: list[Tensor], weights: list[Tensor], count: Tensor | int) -> None:
-        steps = int(count)
-        kept = min(self.decay, (1 + steps) / (10 + steps))
-        same = [weight.to(average) for average, weight in zip(averages, weights, strict=True)]
-        torch._foreach_lerp_(averages, same, 1 - kept)
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        if stage == "fit":  # on the device that the module itself moves to later
+            self._average_model = Average(pl_module, trainer.strategy.root_device, self.decay)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Leave the weights as they are: the last checkpoint is yet to be written."""

@@ -1,6 +1,7 @@
 """`flowzoo train`: LightningCLI with the standard callbacks of a flow."""
 
 import argparse
+import os
 import re
 import shlex
 import warnings
@@ -153,6 +154,8 @@ def run_fit(
 ) -> None:
     """Run `fit` of a LightningCLI; its errors become ours."""
     _read_whole_numbers_first()
+    # What the progress bar shows comes from the device, for which each time the host must wait.
+    os.environ.setdefault("TQDM_MINITERS", "10")
     options = {"exit_on_error": False, "usage": f"flowzoo {command} [options]"}
     with warnings.catch_warnings():
         # Lightning advises against `args` beside a command line; here it is the command line.

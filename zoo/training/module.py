@@ -23,6 +23,7 @@ from zoo.training.checkpoints import AtomicCheckpointIO, checkpoint_folder, last
 from zoo.training.culprit import first_in_backward, first_in_forward
 from zoo.training.finetune import FineTune, Report, freeze, lasting, transfer
 from zoo.training.image_data import ImageData
+from zoo.training.losses import LogProb, Losses
 from zoo.training.metrics import BitsPerDim
 from zoo.training.progress import count_next_epoch, describe_epochs
 from zoo.training.ranks import on_all_ranks, own, refuse_low_precision, refuse_sharding
@@ -53,6 +54,10 @@ class DensityModule(L.LightningModule):
 
     flow: nn.Module
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.losses = Losses()
+
     def setup(self, stage: str) -> None:
         refuse_sharding(self.trainer.strategy)
         refuse_low_precision(self.trainer.precision)
@@ -62,21 +67,28 @@ class DensityModule(L.LightningModule):
     def configure_callbacks(self) -> list[Callback]:
         return [SaveOnSigterm()]
 
-    def guarded(self, log_prob: Callable[[], Tensor]) -> Tensor:
-        """Call `log_prob`; raise on every rank an error that names the layer at fault."""
+    def guarded(self, log_prob: LogProb) -> Tensor:
+        """Call `log_prob`; raise on every rank an error that names the layer at fault.
+
+        In training it comes before the optimiser's step: a GPU is waited for once in a step.
+        """
+        if self.training:
+            return self.losses.watch(log_prob)
         return on_all_ranks(self._trainer, lambda: self._named(log_prob))
 
-    def _named(self, log_prob: Callable[[], Tensor]) -> Tensor:
+    def _named(self, log_prob: LogProb) -> Tensor:
         try:
-            return log_prob()
+            return log_prob(checked=True)
         except NonFiniteError as error:
-            layer = first_in_forward(self.flow, log_prob) or "the prior, behind all layers,"
-            raise self._not_finite("loss", f"{layer} was the first to give it") from error
+            layer = first_in_forward(self.flow, partial(log_prob, checked=True))
+            where = f"{layer or 'the prior, behind all layers,'} was the first to give it"
+            raise self._not_finite("loss", where) from error
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        gradients = [p.grad for p in self.parameters() if p.grad is not None]
-        norm = nn.utils.get_total_norm(gradients)
-        if not norm.isfinite():
+        norm = nn.utils.get_total_norm([p.grad for p in self.parameters() if p.grad is not None])
+        fine, failed = self.losses.close(norm)
+        on_all_ranks(self._trainer, lambda: self._named(failed) if failed else norm)
+        if not fine:
             parameter = first_in_backward(self.flow) or "the norm of all"
             raise self._not_finite("gradient", f"{parameter} was the first to get it, backwards")
         self.log("train/gradient_norm", norm)
@@ -156,6 +168,7 @@ class FlowModule(DensityModule):
     """
 
     flow: Flow
+    captured: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def __init__(
         self,
@@ -231,7 +244,13 @@ class FlowModule(DensityModule):
     def _bits_per_dim(self, images: Tensor, *noise_of: int | str) -> Tensor:
         images = self.spread(images)
         noise = dequantization_noise(images, *noise_of)
-        return self.guarded(lambda: self.flow.bits_per_dim(images, noise=noise))
+
+        def bits_per_dim(*, checked: bool) -> Tensor:
+            if self.captured is not None and not checked:
+                return self.captured(images, noise)
+            return self.flow.bits_per_dim(images, noise=noise, checked=checked)
+
+        return self.guarded(bits_per_dim)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)

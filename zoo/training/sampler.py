@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler
 
-from zoo.data.loader import Images, as_it_is
+from zoo.data.loader import Images, as_it_is, pinned
 from zoo.data.noise import generator
 from zoo.errors import DataError
 
@@ -91,4 +91,11 @@ def training_loader(
 ) -> DataLoader[Tensor]:
     """Shuffled, complete batches of a tensor's rows, from where the trainer stands."""
     sampler = ShuffledSampler(rows, batch_size, trainer)
-    return DataLoader(rows, batch_size, sampler=sampler, drop_last=True, collate_fn=as_it_is)
+    return DataLoader(
+        rows,
+        batch_size,
+        sampler=sampler,
+        drop_last=True,
+        collate_fn=as_it_is,
+        pin_memory=pinned(),
+    )

@@ -11,6 +11,7 @@ from zoo.bijections.nets import Net
 from zoo.bijections.recompute import Activations
 from zoo.errors import ConfigError
 from zoo.flow import Flow
+from zoo.training.captured import captured
 from zoo.training.memory import keep_memory
 from zoo.training.module import FlowModule
 
@@ -29,20 +30,34 @@ class Speed(Callback):
         activations: Tensors for the backward pass: "store" everything, "checkpoint" the input of
             each layer, "invert" only what leaves a level; the others cost a second forward pass,
             and the last an inverse.
+        capture: On a GPU, replay forward and backward as CUDA graphs from the second step on: small
+            flows wait for launches, not for arithmetic. One process, and a step for each batch.
     """
 
     def __init__(
-        self, nets: Nets = "float32", compile: bool = False, activations: Activations = "store"
+        self,
+        nets: Nets = "float32",
+        compile: bool = False,
+        activations: Activations = "store",
+        capture: bool = False,
     ) -> None:
         if (nets, activations) == ("bfloat16", "invert"):
             raise ConfigError("inverses need float32 nets: use activations checkpoint or store.")
         if compile and activations != "store":
             raise ConfigError("a compiled flow decides itself what it keeps: activations store.")
+        if capture and (compile or activations != "store"):
+            raise ConfigError("a captured step is not compiled, and keeps all: activations store.")
         self.nets, self.compile, self.activations = nets, compile, activations
+        self.capture = capture
         self.flushed = denormals_are_zero()
 
     def setup(self, trainer: L.Trainer, module: L.LightningModule, stage: str) -> None:
         assert isinstance(module, FlowModule)
+        if self.capture and (trainer.world_size > 1 or trainer.accumulate_grad_batches > 1):
+            raise ConfigError(
+                "a captured step is of one process and one batch: leave speed.capture out, or set "
+                "trainer.devices and trainer.accumulate_grad_batches to 1."
+            )
         tune()
         prepare(module.flow, self.nets, self.activations)
 
@@ -52,6 +67,9 @@ class Speed(Callback):
         assert isinstance(module, FlowModule)
         if self.compile and not compiled(module.flow) and initialized(module.flow):
             module.flow.compile()
+        ready = self.capture and module.captured is None and batch.is_cuda
+        if ready and initialized(module.flow):
+            module.captured = captured(module.flow, module.spread(batch))
 
     def on_validation_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         torch.compiler.set_stance("force_eager")  # compiled anew, it would take a minute more
@@ -61,6 +79,7 @@ class Speed(Callback):
 
     def teardown(self, trainer: L.Trainer, module: L.LightningModule, stage: str) -> None:
         torch.set_flush_denormal(self.flushed)
+        module.captured = None  # type: ignore[assignment]
 
     def on_exception(
         self, trainer: L.Trainer, module: L.LightningModule, exception: BaseException
