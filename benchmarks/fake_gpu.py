@@ -128,7 +128,7 @@ def fake_gpu(module: nn.Module, device: str = "cuda") -> Iterator[Watch]:
         _forget_constants()
         stack.callback(_forget_constants)
         # Fake tensors have no address.
-        state = staticmethod(lambda weight: (id(weight), weight._version, cache._last_step))
+        state = staticmethod(lambda weight: (id(weight), weight._version, cache._last_write))
         stack.enter_context(patch.object(cache._Version, "_state", state))
         stack.enter_context(patch.object(Tensor, "__deepcopy__", _copy))
         stack.enter_context(patch.object(nn.Module, "to", _to))

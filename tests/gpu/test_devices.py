@@ -11,7 +11,7 @@ from zoo.devices import find_device, synchronize
 from zoo.errors import ArgumentError, ImageError, LatentError
 from zoo.training.sampler import training_loader
 
-ELSEWHERE = "on meta, but the flow is on cpu. Move one of them"
+ELSEWHERE = "must be where the flow is, on cpu; got meta. Use .to"
 
 
 def test_images_latents_and_noise_elsewhere_are_one_clear_error() -> None:

@@ -35,7 +35,7 @@ class Recording:
 def recordings(monkeypatch) -> type[Recording]:
     monkeypatch.setattr(Recording, "made", 0)
     monkeypatch.setattr(graphs, "record", Recording)
-    monkeypatch.setattr("zoo.flow.recordable", lambda x: x.dtype == torch.float32)
+    monkeypatch.setattr("zoo.flow.image_flow.recordable", lambda x: x.dtype == torch.float32)
     return Recording
 
 

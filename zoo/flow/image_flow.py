@@ -626,7 +626,7 @@ class Flow(nn.Module):
 
 def _no_autocast(device: str) -> AbstractContextManager[Any]:
     """Autocast switched off, where it is on: an exported graph is simpler without the switch."""
-    on = torch.is_autocast_enabled(device)
+    on = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
     return torch.autocast(device, enabled=False) if on else nullcontext()
 
 
