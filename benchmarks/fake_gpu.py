@@ -173,7 +173,7 @@ def _like(tensor: Tensor, made: Tensor) -> Tensor:
     return nn.Parameter(made, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else made
 
 
-# What torch does for real tensors only.
+# Steps that torch takes for real tensors only.
 
 
 def _copy(tensor: Tensor, _: object) -> Tensor:

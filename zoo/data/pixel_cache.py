@@ -16,7 +16,7 @@ from zoo.files import write_parts_atomically
 
 Pixels = NDArray[np.uint8]
 FOLDER = ".flowzoo"
-# What the files become of; raise it with every change that makes other images of the same files.
+# Version of the decoding; raise it with every change that makes other images of the same files.
 VERSION = 2
 
 

@@ -21,7 +21,7 @@ What = Literal["encode", "decode", "forward", "inverse"]
 PROGRAMS: tuple[What, ...] = get_args(What)
 BOTH: tuple[What, What] = ("encode", "decode")
 
-# Of the training sides: the largest images of a program of dynamic size, as `evaluate` measures.
+# Largest sides of a program of dynamic size, in training sides, as `evaluate` measures.
 LARGEST = 2
 
 

@@ -417,7 +417,7 @@ class Flow(nn.Module):
         """Inverse of `levels`: (B, C_l, H_l, W_l) parts to flat latents (B, D)."""
         return torch.cat([level.flatten(1) for level in levels], dim=1)
 
-    # What the flow is.
+    # The flow itself.
 
     def push_to_hub(
         self, repo_id: str, *, dataset: str, license: str | None = None, **options: Any

@@ -72,8 +72,8 @@ def _left_alone(tensor: Tensor, *_: Any, **__: Any) -> Tensor:
     return tensor
 
 
-# What architectures draw initial weights by, and decompose them: many small matrices, which takes
-# longer than all else where other processes keep the cores busy.
+# Functions that draw initial weights and decompose them: many small matrices, which takes longer
+# than all else where other processes keep the cores busy.
 WITHOUT_RANDOM: dict[Any, Callable[..., Any]] = {
     torch.randn: torch.zeros,
     torch.linalg.qr: lambda matrix: _QR((matrix, matrix)),

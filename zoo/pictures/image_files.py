@@ -23,7 +23,7 @@ Fit = Literal["resize", "pad", "original"]
 MODES = {1: "L", 3: "RGB"}
 # Entry of the text of a PNG that flowzoo wrote, and its beginning.
 SOFTWARE, WRITER = "Software", "flowzoo"
-# Whose further frames are previews, gain maps and layers of the first.
+# Formats in which further frames are previews, gain maps and layers of the first.
 ONE_PICTURE = {"MPO": "only the first of its pictures", "PSD": "layers merged"}
 ORIENTATION = 0x0112
 AS_IT_IS = "as it is"

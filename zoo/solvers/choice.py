@@ -13,7 +13,7 @@ from zoo.errors import ConfigError
 from zoo.solvers.operator import Corner, Size
 
 Method = Literal["auto", "wavefront", "row_scan", "blocked", "dense", "fourier", "sweep"]
-# Those that every device has.
+# The methods that every device has.
 METHODS: tuple[Method, ...] = get_args(Method)[:-1]
 
 TILES: tuple[Size, ...] = ((1, 1), (1, 2), (2, 2), (1, 4), (2, 4), (4, 4), (1, 8), (2, 8))
@@ -209,7 +209,7 @@ def _moved(plan: Plan, shape: Shape, numbers: float) -> dict[str, float]:
     return {"pieces": pieces, "flips": flipped * numbers}
 
 
-# Of a solve outside of its loop, without the copies of each group.
+# Operations of a solve outside of its loop, without the copies of each group.
 OPERATIONS = {"blocked": 12, "row_scan": 10, "dense": 5, "fourier": 60, "sweep": 1}
 
 # Each: rounds of matrix products, multiplications for one map of one group, numbers read in the

@@ -47,7 +47,7 @@ class FineTune:
     grey_levels: int | None = None
 
 
-# What acts in every step, not only at the start: a run that is resumed needs it again.
+# Options that act in every step, not only at the start: a run that is resumed needs them again.
 LASTING = ("freeze", "lr_factor", "grey_levels")
 
 

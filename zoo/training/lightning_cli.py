@@ -154,7 +154,7 @@ def run_fit(
 ) -> None:
     """Run `fit` of a LightningCLI; its errors become ours."""
     _read_whole_numbers_first()
-    # What the progress bar shows comes from the device, for which each time the host must wait.
+    # The progress bar shows numbers of the device, for which each time the host must wait.
     os.environ.setdefault("TQDM_MINITERS", "10")
     options = {"exit_on_error": False, "usage": f"flowzoo {command} [options]"}
     with warnings.catch_warnings():
