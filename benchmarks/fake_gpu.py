@@ -180,10 +180,11 @@ def _copy(tensor: Tensor, _: object) -> Tensor:
     return _like(tensor, tensor.detach().clone())
 
 
-def _to(module: nn.Module, where: torch.dtype | torch.device) -> nn.Module:
+def _to(module: nn.Module, *where: torch.dtype | torch.device) -> nn.Module:
     def moved(tensor: Tensor) -> Tensor:
-        kept = isinstance(where, torch.dtype) and not tensor.is_floating_point()
-        return tensor if kept else _like(tensor, tensor.detach().to(where))
+        floats = tensor.is_floating_point()
+        asked = [to for to in where if floats or not isinstance(to, torch.dtype)]
+        return _like(tensor, tensor.detach().to(*asked)) if asked else tensor
 
     _replace(module, moved)
     return module

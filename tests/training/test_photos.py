@@ -6,13 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 from tests.training.official import noise
+from tests.training.runs import OVERRIDES, recipe
 from zoo.data import load_images
 from zoo.data.photos import Photos
 from zoo.errors import DataError
+from zoo.training.export_folder import load_checkpoint
 from zoo.training.image_data import ImageData
+from zoo.training.lightning_cli import train
 from zoo.training.sampler import ShuffledSampler
 
 SIZES = {"train/a.png": (20, 30), "train/b.png": (9, 8)}
@@ -111,3 +115,16 @@ def test_photographs_that_are_too_small_are_refused(folder) -> None:
         Photos((100, 8), 3).load(folder, "test")
     with pytest.raises(DataError, match="need a size"):
         load_images("photos", folder, "test", channels=3)
+
+
+def test_a_flow_is_trained_on_photographs(folder, tmp_path) -> None:
+    document = recipe(tmp_path / "run", trainer={"max_steps": 2})
+    document["data"] = {"name": "photos", "dir": str(folder), "size": 8, "batch_size": 2}
+    document["model"] = {**document["model"], "overrides": {**OVERRIDES, "channels": 3}}
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(document))
+    train(["--config", str(path)])
+    flow, saved = load_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")
+    assert saved["global_step"] == 2
+    images = SET.load(folder, "test")
+    assert torch.equal(flow.decode(flow.encode(images)), images)

@@ -48,8 +48,10 @@ def check_noise(noise: object, images: Tensor) -> None:
         )
 
 
-def temperatures(value: object, n: int, like: Tensor) -> Tensor:
-    """Standard deviations of n latents, (1, 1) or (n, 1), from one number or n of them."""
+def temperatures(value: object, n: int, like: Tensor) -> Tensor | float:
+    """Standard deviations of n latents from one number, or n of them, which become (n, 1)."""
+    if isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) < math.inf:
+        return float(value)  # a GPU need not be waited for
     try:
         if isinstance(value, (str, bool)):
             raise TypeError

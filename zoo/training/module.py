@@ -195,7 +195,7 @@ class FlowModule(DensityModule):
         freeze(self.flow, self.finetune)  # before ddp looks which parameters get gradients
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, ImageData):
-            self._check_shape(data.test.images if stage == "test" else data.train.images)
+            self._check_shape(data.test[:1] if stage == "test" else data.train[:1])
 
     def _check_shape(self, images: Tensor) -> None:
         config = self.flow.config
