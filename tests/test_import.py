@@ -12,8 +12,10 @@ zoo.load("finc_mnist", pretrained=False)
 loaded = sorted(sys.modules)
 import zoo.cli
 command = sorted(sys.modules)
+import zoo.cards, zoo.data, zoo.evaluation.evaluate, zoo.publish
+measuring = sorted(sys.modules)
 shape = list(zoo.load("finc_mnist").sample(1).shape)
-print(json.dumps({"loaded": loaded, "command": command, "shape": shape}))
+print(json.dumps({"loaded": loaded, "command": command, "measuring": measuring, "shape": shape}))
 """
 
 
@@ -36,6 +38,10 @@ def test_importing_and_loading_needs_no_training_package(found) -> None:
 
 def test_the_command_line_needs_no_training_package(found) -> None:
     assert [name for name in HEAVY if name in found["command"]] == []
+
+
+def test_data_sets_evaluation_and_cards_need_no_training_package(found) -> None:
+    assert [name for name in HEAVY if name in found["measuring"]] == []
 
 
 def test_the_package_finds_its_weights_from_any_directory(found) -> None:

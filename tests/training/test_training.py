@@ -131,6 +131,13 @@ def test_ema_averages_parameters_and_leaves_buffers_bit_equal(
     assert len(changed) > len(parameters) / 2
 
 
+def test_a_run_that_is_short_against_the_decay_is_warned_of(tmp_path: Path, recwarn) -> None:
+    run(tmp_path / "long", 2)
+    assert not [found for found in recwarn if "is short against" in str(found.message)]
+    with pytest.warns(UserWarning, match=r"2 steps is short against ema.decay 0.999.* 1,000 steps"):
+        run(tmp_path / "short", 2, "--ema.decay", "0.999")
+
+
 def test_images_of_another_size_than_the_configuration_are_refused(tmp_path: Path) -> None:
     message = r"are \(C, H, W\) = \(1, 8, 8\), the flow's configuration says \(1, 16, 16\)"
     with pytest.raises(ConfigError, match=message):

@@ -1,19 +1,23 @@
 """`flowzoo evaluate` and `flowzoo card`: measure a model, and describe it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import Progress
+from torch import Tensor
 
 from zoo.cli.common import OWN_HELP, Batch, Device, ModelArgument, Splits, check_splits, console
 from zoo.data import load_images
 from zoo.devices import find_device
 from zoo.errors import DataError, require
 from zoo.files import write_json
+from zoo.flow import Flow
 from zoo.folder import content_hash
 from zoo.images import spread_levels
 from zoo.sources import list_models, parse
+
+SAMPLES = 1000
 
 
 def evaluate(
@@ -31,9 +35,7 @@ def evaluate(
     device: Device = "auto",
 ) -> None:
     """Measure bits/dim, exactness and samples on the test split; write eval.json."""
-    from zoo.evaluation.evaluate import evaluate as run
-    from zoo.evaluation.hostile import hostile_count
-    from zoo.evaluation.outliers import OTHERS, compared_sets
+    from zoo.evaluation.outliers import compared_sets
 
     chosen = check_splits(splits)
     source = parse(name)
@@ -42,34 +44,10 @@ def evaluate(
     size, channels = flow.config.size, flow.config.channels  # of a folder's images
     images = load_images(dataset, data_dir, "test", size=size, channels=channels, splits=chosen)
     images = spread_levels(images, folder.config.get("grey_levels"))
-    others = {}
-    for other in OTHERS.get(dataset, ()):
-        try:
-            others[other] = load_images(other, data_dir, "test")
-        except DataError as error:
-            console.print(f"not compared with {other}: {error}", soft_wrap=True)
-    compared = compared_sets(images, others)
-    totals = {
-        "histogram": sum(map(len, compared.values())),
-        "likelihood": len(images),
-        "exactness": len(images),
-        "hostile": hostile_count(flow, images),
-        "samples": 1000,
-    }
-    with Progress(console=console) as bars:
-        tasks = {task: bars.add_task(task, total=total) for task, total in totals.items()}
-        result = run(
-            flow,
-            images,
-            compared,
-            n_samples=n_samples,
-            n_drawn=totals["samples"],
-            batch_size=batch_size,
-            seed=seed,
-            progress=lambda task, count: bars.advance(tasks[task], count),
-        )
+    compared = compared_sets(images, _others(dataset, data_dir))
+    protocol = {"n_samples": n_samples, "batch_size": batch_size, "seed": seed}
     identity = {"sha256": content_hash(flow.state_dict()), "dataset": dataset, "split": "test"}
-    document = {**identity, **result}
+    document = {**identity, **_measured(flow, images, compared, **protocol)}
     if output is None:
         path = folder.write_evaluation(document)
     else:
@@ -78,6 +56,45 @@ def evaluate(
     console.print_json(data=document)
     hint = f" Render the card: flowzoo card {name}" if output is None else ""
     console.print(f"{path} written.{hint}", soft_wrap=True)
+
+
+def _others(dataset: str, data_dir: Path) -> dict[str, Tensor]:
+    """Test images of the data sets that a data set is compared with, as far as they are there."""
+    from zoo.evaluation.outliers import OTHERS
+
+    found = {}
+    for other in OTHERS.get(dataset, ()):
+        try:
+            found[other] = load_images(other, data_dir, "test")
+        except DataError as error:
+            console.print(f"not compared with {other}: {error}", soft_wrap=True)
+    return found
+
+
+def _measured(
+    flow: Flow, images: Tensor, compared: dict[str, Tensor], **protocol: int
+) -> dict[str, Any]:
+    """The evaluation, with a bar for each of its parts."""
+    from zoo.evaluation.evaluate import evaluate as run
+    from zoo.evaluation.hostile import hostile_count
+
+    totals = {
+        "histogram": sum(map(len, compared.values())),
+        "likelihood": len(images),
+        "exactness": len(images),
+        "hostile": hostile_count(flow, images),
+        "samples": SAMPLES,
+    }
+    with Progress(console=console) as bars:
+        tasks = {task: bars.add_task(task, total=total) for task, total in totals.items()}
+        return run(
+            flow,
+            images,
+            compared,
+            n_drawn=SAMPLES,
+            progress=lambda task, count: bars.advance(tasks[task], count),
+            **protocol,
+        )
 
 
 def card(

@@ -5,6 +5,7 @@ from pathlib import Path
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, WeightAveraging
+from lightning.pytorch.utilities import rank_zero_warn
 from torchvision.utils import save_image
 
 from zoo.errors import ConfigError, NonFiniteError
@@ -32,6 +33,15 @@ class EMA(WeightAveraging):
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         if stage == "fit":  # on the device that the module itself moves to later
             self._average_model = Average(pl_module, trainer.strategy.root_device, self.decay)
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Warn of a run that is short against the decay."""
+        steps, reach = trainer.max_steps, 1 / (1 - self.decay)
+        if 0 < steps < reach:
+            rank_zero_warn(
+                f"a run of {steps:,} steps is short against ema.decay {self.decay}: its averages "
+                f"reach over the last tenth of it, not over {reach:,.0f} steps."
+            )
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Leave the weights as they are: the last checkpoint is yet to be written."""
@@ -72,7 +82,7 @@ class Pictures(Callback):
         try:
             samples = flow.sample(self.count, temperature=self.temperature, generator=generator)
         except NonFiniteError as error:
-            L.pytorch.utilities.rank_zero_warn(str(error))
+            rank_zero_warn(str(error))
         else:
             save_image(samples / 255, folder / f"{step}_samples.png")
         images = trainer.datamodule.val[: self.count]  # type: ignore[attr-defined]
