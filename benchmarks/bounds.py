@@ -1,4 +1,4 @@
-"""What bounds of couplings and taps cost and bring: equal runs with and without them.
+"""Cost and benefit of bounds of couplings and taps: equal runs with and without them.
 
     python -m benchmarks bounds --data-dir data
     python -m benchmarks bounds --data-dir data --only cifar10-finc-free --only cifar10-finc-stable
@@ -28,7 +28,7 @@ SIDES = (1, 4, 16)
 
 COUPLINGS = {"shift_max": 8.0, "log_scale_max": 1.0, "input_max": 5.0}
 UNBOUNDED = {"shift_max": None, "log_scale_max": 2.0, "input_max": None}
-# What a variant changes in the couplings; and the bound of the taps, where there are taps.
+# Changes of a variant in the couplings; and the bound of the taps, where there are taps.
 VARIANTS: dict[str, tuple[dict[str, Any], float | None]] = {
     "free": (UNBOUNDED, None),
     "shift": ({**UNBOUNDED, "shift_max": 8.0}, None),

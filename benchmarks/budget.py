@@ -25,10 +25,10 @@ class Row(NamedTuple):
 
     Attributes:
         flow: Architecture, or "normflows" for that library's Glow.
-        minutes: Of training.
-        steps: That it did in them.
-        bits_per_dim: Of the test split, one draw per image, averaged weights.
-        threads: Of torch.
+        minutes: Minutes of training.
+        steps: Steps done in them.
+        bits_per_dim: Bits/dim of the test split, one draw per image, averaged weights.
+        threads: Threads of torch.
     """
 
     flow: str
@@ -43,7 +43,7 @@ def train(flow: str, minutes: float, data_dir: Path) -> Row:
 
     Args:
         flow: One of `CONTESTANTS`.
-        minutes: Of training, by the clock; the rate decays to 0 at their end.
+        minutes: Minutes of training, by the clock; the rate decays to 0 at their end.
         data_dir: Folder of MNIST's raw files.
     """
     torch.manual_seed(0)

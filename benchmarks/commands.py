@@ -188,7 +188,7 @@ def bounds(
     only: Annotated[list[str] | None, typer.Option(help="DATA-FLOW-VARIANT; default: all.")] = None,
     seed: Seed = 0,
 ) -> None:
-    """What bounds of couplings and taps cost and bring: equal training runs."""
+    """Measure the cost and benefit of bounds of couplings and taps by equal training runs."""
     require("benchmarks.bounds", "train").run(data_dir, output, only, seed)
 
 

@@ -25,10 +25,10 @@ class Run:
 
     Attributes:
         recipe: Path below recipes/.
-        folder: Of its checkpoints and its result.
+        folder: Folder of its checkpoints and its result.
         overrides: Fields of the flow's configuration.
         steps: Optimiser steps.
-        seed: Of everything.
+        seed: Seed of everything.
         options: Further options of `flowzoo train`.
     """
 
@@ -40,7 +40,7 @@ class Run:
     options: tuple[str, ...] = ()
 
     def arguments(self, data_dir: Path) -> list[str]:
-        """What `flowzoo train` is called with."""
+        """Arguments of `flowzoo train` for this run."""
         return [
             *("--config", str(RECIPES / self.recipe), "--data.dir", str(data_dir)),
             *("--model.overrides", json.dumps(self.overrides), "--seed_everything", str(self.seed)),
@@ -71,7 +71,7 @@ def validation_images(
     Args:
         dataset: Its name.
         data_dir: Folder of its files.
-        count: How many; default: all.
+        count: Number of them; default: all.
         size: (H, W) of the crops of photographs.
     """
     data = ImageData(dataset, str(data_dir), size=None if size is None else list(size))

@@ -97,7 +97,7 @@ def _by_mask(given: list[Tensor]) -> bool:
 
 
 def _kernels(name: str, args: Any) -> int:
-    """How many kernels an operation launches."""
+    """Number of kernels that an operation launches."""
     if name == "convolution":  # cuDNN adds the bias apart
         return 1 + (args[2] is not None)
     if name == "convolution_backward":
@@ -173,7 +173,7 @@ def _like(tensor: Tensor, made: Tensor) -> Tensor:
     return nn.Parameter(made, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else made
 
 
-# What torch does for real tensors only.
+# Steps that torch takes for real tensors only.
 
 
 def _copy(tensor: Tensor, _: object) -> Tensor:

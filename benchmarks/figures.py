@@ -23,8 +23,8 @@ def inverse_figure(rows: Sequence[inverse_benchmark.Row], path: Path) -> None:
     """Draw the ratios of the papers' layers, and the times over map size and kernel size.
 
     Args:
-        rows: Of `benchmarks.inverse.measure`.
-        path: Of the PNG file.
+        rows: Results of `benchmarks.inverse.measure`.
+        path: Path of the PNG file.
     """
     figure = Figure(figsize=(13, 7), layout="constrained")
     axes = figure.subplots(2, 3, width_ratios=(1.4, 1, 1))
@@ -80,8 +80,8 @@ def spectral_figure(rows: Sequence[spectral_benchmark.Row], path: Path) -> None:
     """Draw the time of inverses per element over the length of the signal.
 
     Args:
-        rows: Of `benchmarks.spectral.measure`.
-        path: Of the PNG file.
+        rows: Results of `benchmarks.spectral.measure`.
+        path: Path of the PNG file.
     """
     figure = Figure(figsize=(6, 4), layout="constrained")
     axis = figure.subplots()
@@ -98,8 +98,8 @@ def training_figure(rows: Sequence[training_benchmark.Row], path: Path) -> None:
     """Draw the speed of training, relative to normflows, and its memory.
 
     Args:
-        rows: Of `benchmarks.training.measure`.
-        path: Of the PNG file.
+        rows: Results of `benchmarks.training.measure`.
+        path: Path of the PNG file.
     """
     sizes = list(dict.fromkeys(row.preset for row in rows))
     figure = Figure(figsize=(11, 4 * len(sizes)), layout="constrained")

@@ -1,4 +1,4 @@
-"""How long whole flows take to encode, score and sample, and where the time goes."""
+"""Time that whole flows take to encode, score and sample, and its parts."""
 
 import dataclasses
 import time
@@ -38,13 +38,13 @@ class Row:
     """One task of one flow.
 
     Attributes:
-        architecture: Which flow.
+        architecture: Architecture of the flow.
         preset: In which size.
-        task: What was measured.
+        task: Task that was measured.
         batch: Images at a time.
         milliseconds: Median for the batch.
         ratio: To Glow's in the same size.
-        floor_ms: What the arithmetic of the coupling nets takes at the speed of one large
+        floor_ms: Time of the arithmetic of the coupling nets at the speed of one large
             convolution; a verified encoding runs them twice.
         parts: Milliseconds by kind of layer, from one run with a clock around each layer.
     """
@@ -72,7 +72,7 @@ def measure(preset: str, batch: int, repeats: int) -> list[Row]:
     Args:
         preset: Such as compact_mnist.
         batch: Images at a time.
-        repeats: How often each is timed.
+        repeats: Number of timings of each.
     """
     find_architecture("glow").preset(preset)  # the one that the others are compared with
     names = [name for name, entry in ARCHITECTURES.items() if preset in entry.presets]

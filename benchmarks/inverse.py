@@ -1,4 +1,4 @@
-"""How long the exact inverse of a padded convolution takes, against the convolution itself."""
+"""Time of the exact inverse of a padded convolution, against the convolution itself."""
 
 import dataclasses
 import itertools
@@ -37,7 +37,7 @@ class Case:
     """A layer to measure.
 
     Attributes:
-        images: Which images the layer's map sizes are of; "side" and "kernel" are the curves.
+        images: Images that the layer's map sizes are of; "side" and "kernel" are the curves.
         unit: PaddedConv2d or FInCUnit.
         channels: C.
         side: H = W.
@@ -59,7 +59,7 @@ class Case:
 
     @property
     def shape(self) -> Shape:
-        """What the choice of a method depends on."""
+        """Shape of the problem, which the choice of a method depends on."""
         corners, size = CORNERS_OF[self.unit], (self.side, self.side)
         kernel_size = (self.kernel, self.kernel)
         return Shape(self.channels // len(corners), kernel_size, corners, size, self.batch)
@@ -75,7 +75,7 @@ class Row:
     """One measured method.
 
     Attributes:
-        case: What was measured.
+        case: Case that was measured.
         method: Name of the plan; "auto" is the layer's own inverse, with the plan it chooses.
         chosen: Whether the layer chooses it.
         forward_ms: Time of the layer's forward, median.

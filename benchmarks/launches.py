@@ -1,4 +1,4 @@
-"""What flows ask of a GPU: launches, synchronisations and copies, counted without one.
+"""Launches, synchronisations and copies of flows on a GPU, counted without one.
 
     python -m benchmarks launches --out docs/benchmarks/gpu
 
@@ -29,7 +29,7 @@ PRESETS = ("compact_cifar10", "paper_cifar10")
 
 
 def calls(flow: Flow, images: Tensor) -> dict[str, Callable[[], Any]]:
-    """What is counted in evaluation."""
+    """Calls in evaluation to count."""
     z = torch.zeros(len(images), images[0].numel(), device=images.device)
     return {
         "encode": lambda: flow.encode(images),

@@ -31,8 +31,8 @@ class Row(NamedTuple):
 
     Attributes:
         model: Its name.
-        way: How it is loaded.
-        torch_seconds: What `import torch` takes.
+        way: Way of loading.
+        torch_seconds: Seconds of `import torch`.
         seconds: From there to the ready model.
     """
 

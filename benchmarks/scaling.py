@@ -37,8 +37,8 @@ class Row(NamedTuple):
         task: "training" (forward, backward, all-reduce and step) or "encoding" (with its
             verification, written to disk).
         processes: Each has one thread and its own batches.
-        images_per_second: Of all processes together.
-        efficiency: Of that, to as many times what one process does alone.
+        images_per_second: Rate of all processes together.
+        efficiency: Ratio of that to as many times the rate of one process alone.
     """
 
     task: str

@@ -32,7 +32,7 @@ class Row(NamedTuple):
         direction: "forward" (log_det included) or "inverse".
         length: N.
         nanoseconds_per_element: Median over repetitions, divided by N and the batch.
-        threads: Of torch.
+        threads: Threads of torch.
     """
 
     convolution: str

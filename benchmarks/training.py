@@ -1,4 +1,4 @@
-"""How many images a second training takes in, and with how much memory, beside normflows."""
+"""Images a second that training takes in, and its memory, beside normflows."""
 
 import dataclasses
 import json
@@ -58,13 +58,13 @@ class Row(NamedTuple):
     Attributes:
         preset: Size.
         flow: Architecture, or "normflows" for that library's Glow.
-        lever: What is different from the default; empty for nothing.
+        lever: Option that differs from the default; empty for none.
         batch: Images of a step.
         images_per_second: Median over the turns.
         to_normflows: Its speed divided by that of normflows as it comes.
         time_to_glow: Its time divided by that of our Glow.
-        mebibytes: What training added to the peak of the process.
-        threads: Of torch.
+        mebibytes: Memory that training added to the peak of the process.
+        threads: Threads of torch.
     """
 
     preset: str

@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def make_step(contestant: Contestant) -> Callable[[], None]:
-    """What one step of training does: forward, backward, optimiser."""
+    """Make one step of training: forward, backward, optimiser."""
     torch.manual_seed(0)
     if contestant.tuned:
         tune()

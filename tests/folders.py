@@ -13,7 +13,7 @@ from zoo.training import export_folder
 
 
 def folder_of(name: str) -> Path:
-    """Where the files of a model of the zoo are."""
+    """Folder of a model of the zoo."""
     return MODELS[name].folder.path
 
 
@@ -38,7 +38,7 @@ def save_golden(golden: Golden, folder: Path) -> None:
 
 
 def read_subject(folder: Path) -> Subject:
-    """What a card is about."""
+    """Subject of a card."""
     return Subject.read(ModelFolder(folder))
 
 

@@ -28,7 +28,7 @@ every_preset = pytest.mark.parametrize(
 
 @functools.cache
 def numbers(config: FlowConfig) -> tuple[int, int]:
-    """How many parameters a flow has, and how many numbers are saved of it."""
+    """Count the parameters of a flow, and the numbers that are saved of it."""
     with torch.device("meta"):
         flow = build(config)
     saved = sum(tensor.numel() for tensor in flow.state_dict().values())

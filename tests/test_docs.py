@@ -52,7 +52,7 @@ def sizes() -> Iterator[str]:
 
 
 def hostile() -> Iterator[str]:
-    """What hostile images of each published flow take."""
+    """Round trips of hostile images of each published flow."""
     for name in zoo.list_models(pretrained=True):
         measured = json.loads((DOCS.parent / "model_cards" / name / "eval.json").read_text())
         for images, found in measured["hostile"].items():

@@ -1,4 +1,4 @@
-"""What a flow refuses, and what it says then."""
+"""Refusals of a flow, and their words."""
 
 import math
 

@@ -21,7 +21,7 @@ print(json.dumps({"loaded": loaded, "command": command, "measuring": measuring, 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory) -> dict[str, list]:
-    """What a new interpreter finds, in a directory that is not the repository's."""
+    """Findings of a new interpreter, in a directory that is not the repository's."""
     run = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         cwd=tmp_path_factory.mktemp("elsewhere"),

@@ -30,7 +30,7 @@ def encoded(tmp_path: Path) -> EncodedSet:
 
 @pytest.fixture
 def latents() -> list[Tensor]:
-    """Of three shards, the second in float64."""
+    """Latents of three shards, the second in float64."""
     flow = tiny()
     z = [flow.encode(images) for images in IMAGES.split(10)]
     return [z[0], flow.at(torch.float64).encode(IMAGES[10:20]), z[2]]

@@ -128,7 +128,7 @@ def test_two_processes_do_what_the_recipe_of_one_does() -> None:
 
 @dataclass
 class Made:
-    """What the command line makes of a recipe."""
+    """Objects that the command line makes of a recipe."""
 
     trainer: L.Trainer
     module: DensityModule
@@ -252,7 +252,7 @@ VALIDATED = ["--trainer.val_check_interval=1", "--trainer.check_val_every_n_epoc
 
 
 def overrides(path: Path) -> dict:
-    """Those of a recipe, and what shrinks its flow."""
+    """Overrides of a recipe, and those that shrink its flow."""
     return {**read(path)["model"].get("overrides", {}), **SMALL}
 
 
@@ -263,7 +263,7 @@ def shrunk(path: Path, **changes: str) -> list[str]:
 
 
 def start(path: Path, folder: Path) -> list[str]:
-    """What --init_from names, shrunk as the recipe, if that is in the recipe's command."""
+    """Start of --init_from, shrunk as the recipe, if the recipe's command has it."""
     if "--init_from" not in (ROOT / path).read_text():
         return []
     model = read(path)["model"]
@@ -295,7 +295,7 @@ def test_it_trains_resumes_exports_and_encodes_exactly(
 
 @pytest.fixture
 def likelihoods(monkeypatch) -> list[float]:
-    """What every training step of a table gives."""
+    """Likelihoods of all training steps of a table."""
     found: list[float] = []
     step = TabularModule.training_step
 

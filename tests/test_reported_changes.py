@@ -1,4 +1,4 @@
-"""What `encode` says of an image is what was done to it."""
+"""Words of `encode` on an image are what was done to it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What every architecture's configuration holds."""
+"""The part of a configuration that every architecture has."""
 
 import dataclasses
 import math
@@ -13,7 +13,7 @@ Config = TypeVar("Config", bound="FlowConfig")
 
 # A configuration may come from anywhere: absurd ones are refused before anything is allocated.
 MOST = {"levels": 16, "steps": 1024}
-# Fields that configurations published before them lack, with the value that they had.
+# Fields that some published configurations lack, with the value that their flows have.
 LATER = {
     "colour_last": False,
     "shared_net": False,
@@ -96,7 +96,7 @@ class FlowConfig:
 
     @property
     def coupling(self) -> dict[str, Any]:
-        """What every coupling of the flow is built with, beside its widths."""
+        """Arguments of every coupling of the flow, beside its widths."""
         return {"actnorm": self.net_actnorm, "bounds": self.bounds}
 
     @property
@@ -168,7 +168,7 @@ class PaddedConvConfig(FlowConfig):
 
     @property
     def options(self) -> dict[str, Any]:
-        """What every padded convolution of the flow is built with."""
+        """Arguments of every padded convolution of the flow."""
         return {
             "kernel_size": self.kernel_size,
             "gain_max": self.gain_max,

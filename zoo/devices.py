@@ -1,4 +1,4 @@
-"""Where tensors are: devices by name, and one error for a tensor that is elsewhere."""
+"""Devices of tensors: by name, and one error for a tensor that is elsewhere."""
 
 import torch
 from torch import Tensor
@@ -28,7 +28,7 @@ def check_device(x: Tensor, device: torch.device, name: str, error: type[Flowzoo
 
 
 def device_of(generator: torch.Generator | None, default: torch.device) -> torch.device:
-    """Where a generator draws: on its own device, so that a seed means the same on all."""
+    """Device that a generator draws on: its own, so that a seed means the same on all."""
     return default if generator is None else generator.device
 
 

@@ -10,7 +10,7 @@ class FlowzooError(Exception):
     """Base of all errors of this package; the command line prints them on one line.
 
     Attributes:
-        exit_status: What the command then ends with.
+        exit_status: Exit status of the command after this error.
     """
 
     exit_status = 2

@@ -57,8 +57,8 @@ def remove_abandoned(folder: Path, suffix: str) -> None:
     """Remove what killed writes left: temporary files of an hour ago, which no write takes.
 
     Args:
-        folder: Of the files that were written.
-        suffix: Of their names.
+        folder: Folder of the files that were written.
+        suffix: Ending of their names.
     """
     for left in folder.glob(f".*{suffix}.????????"):  # as write_parts_atomically names them
         with contextlib.suppress(FileNotFoundError):  # another process may be done with it

@@ -36,11 +36,11 @@ def check_continuous(
     """Raise ImageError unless floats (B, channels, H, W) with sides that the divisor divides.
 
     Args:
-        x: What is checked.
+        x: Object to check.
         channels: C.
-        divisor: Of both sides.
-        dtype: Of the flow.
-        device: Of the flow.
+        divisor: Divisor of both sides.
+        dtype: Type of the flow.
+        device: Device of the flow.
         values: Whether all numbers must be in [0, 1] too, which a GPU has to be waited for.
     """
     wanted = f"floats {_shape(channels, divisor)}, {dtype} as the flow is"

@@ -15,8 +15,8 @@ def milliseconds(call: Callable[[], Any], seconds: float = 0.05) -> float:
     """Median time of a call on the GPU, by events; of a single call on the CPU.
 
     Args:
-        call: What is timed.
-        seconds: How long it is repeated for.
+        call: Call to time.
+        seconds: Time to repeat it for.
     """
     once = _wall(call)
     if not torch.cuda.is_available():

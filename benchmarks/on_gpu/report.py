@@ -18,10 +18,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Setup:
-    """What is measured on.
+    """Setup of a measurement.
 
     Attributes:
-        device: Where.
+        device: Device to measure on.
         batch: Images at a time.
         tiny: Whether this is a dry run: small sizes, one repeat.
     """

@@ -11,7 +11,7 @@ from zoo.solvers.operator import Operator, group, inverses, ungroup
 
 
 def sequential(layer: CornerConv) -> Callable[[Tensor], Tensor]:
-    """What solves a layer in H * W steps; its weights are taken as they are now."""
+    """Make a function that solves a layer, with its weights of now, in H * W steps."""
     operator = layer.operator()
     inverse = inverses(operator.kernel[..., -1, -1])
     taps = torch.einsum("goi,gijkl->gojkl", inverse, operator.kernel).float()

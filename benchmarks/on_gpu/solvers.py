@@ -13,7 +13,7 @@ from zoo.exact.full_precision import full_precision
 from zoo.solvers import Operator, Plan, Shape, choose, prepare
 from zoo.solvers.choice import candidates, cost
 
-# Of 32 x 32 and 64 x 64 images: channels, side, k.
+# Layers of 32 x 32 and 64 x 64 images: channels, side, k.
 LAYERS = [
     *((12, 16, 3), (24, 8, 3), (48, 4, 3), (12, 16, 5), (12, 16, 7)),
     *((12, 32, 3), (24, 16, 3), (48, 8, 3)),

@@ -40,7 +40,7 @@ class Case:
 
     Attributes:
         make: Builds it.
-        shape: Of one input, (C, H, W) with H different from W, or (C, N), or (D,).
+        shape: Shape of one input, (C, H, W) with H different from W, or (C, N), or (D,).
         unit: Whether inputs lie in [0, 1].
     """
 

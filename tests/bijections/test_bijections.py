@@ -1,4 +1,4 @@
-"""What holds for every bijection, proven on every row of the table."""
+"""Properties of every bijection, proven on every row of the table."""
 
 import copy
 import pickle

@@ -1,4 +1,4 @@
-"""What is remembered of weights is forgotten with them, however they change."""
+"""Results remembered of weights are forgotten with them, however they change."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What holds for single layers only."""
+"""Properties of single layers only."""
 
 from functools import partial
 

@@ -55,7 +55,7 @@ def write_files(folder: Path) -> None:
 
 @pytest.fixture
 def registries():
-    """What a test registers is forgotten after it."""
+    """Forget after a test what it registers."""
     before = [dict(table) for table in (ARCHITECTURES, FACTS, IMAGE_SETS)]
     yield
     for table, entries in zip((ARCHITECTURES, FACTS, IMAGE_SETS), before, strict=True):

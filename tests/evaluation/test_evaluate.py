@@ -1,4 +1,4 @@
-"""What is counted when some images of a batch do not come back."""
+"""Counts of images when some of a batch do not come back."""
 
 import torch
 from torch import Tensor

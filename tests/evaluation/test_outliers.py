@@ -28,7 +28,7 @@ def test_every_image_is_in_one_bin_and_fewer_bits_are_likelier() -> None:
 
 
 def bits_per_dim(flow: Flow, images: Tensor) -> list[float]:
-    """Of each image, drawn as the histogram draws."""
+    """Bits/dim of each image, drawn as the histogram draws."""
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         scores = [flow.bits_per_dim(part, generator=generator) for part in images.split(100)]

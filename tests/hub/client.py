@@ -22,12 +22,12 @@ REPOSITORY = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to.
+    """Outcome of a run.
 
     Attributes:
-        value: What the code left in the variable `value`, through JSON.
+        value: Value that the code left in the variable `value`, through JSON.
         error: Name of the exception that it raised.
-        message: Of that exception; the exit code of a command that ends.
+        message: Message of that exception; the exit code of a command that ends.
         output: Everything it printed.
     """
 

@@ -75,10 +75,10 @@ class Hub(ThreadingHTTPServer):
         repos: By name, such as alice/flow.
         objects: Content by git or LFS id.
         requests: Everything that was asked.
-        cuts: How many of the next downloads of an LFS file break off in the middle.
-        before: What happens before a route does its work, such as `fail`.
-        after_commit: What happens as soon as a commit is made.
-        commit_header: What to send instead of the commit of a file.
+        cuts: Number of the next downloads of an LFS file that break off in the middle.
+        before: Functions called before routes do their work, such as `fail`.
+        after_commit: Function called as soon as a commit is made.
+        commit_header: Text to send instead of the commit of a file.
     """
 
     daemon_threads = True
@@ -313,7 +313,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send({"branches": kind("heads/"), "tags": kind("tags/"), "converts": []})
 
     def harnesses(self) -> None:
-        """What the client asks for once a day, to say who it works for."""
+        """Answer what the client asks for once a day, to say who it works for."""
         self.send({})
 
     # Uploads.

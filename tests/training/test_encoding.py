@@ -44,7 +44,7 @@ def one_thread():
 
 
 def arguments(model: str, output: Path, *more: object) -> list[str]:
-    """Of the command, for 1500 images in 50 shards."""
+    """Arguments of the command, for 1500 images in 50 shards."""
     options = ("--data", "digits", "--data-dir", "x", "--split", "train", "--shard-size", 30)
     return [str(part) for part in ("encode-dataset", model, *options, "--out", output, *more)]
 

@@ -1,4 +1,4 @@
-"""Which files of a folder are taken, and what is said of the others."""
+"""Files of a folder that are taken, and warnings of the others."""
 
 import os
 from pathlib import Path

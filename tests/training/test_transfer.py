@@ -279,7 +279,7 @@ def pictures(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def said() -> list[str]:
-    """What the run on those pictures prints."""
+    """Output of the run on those pictures."""
     return []
 
 

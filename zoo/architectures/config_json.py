@@ -1,4 +1,4 @@
-"""What `config.json` says of a flow: its architecture and configuration."""
+"""The part of `config.json` that describes a flow: its architecture and configuration."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ SCHEMA_VERSION = 1
 
 
 def config_to_json(config: FlowConfig) -> dict[str, Any]:
-    """What `config.json` holds of a configuration."""
+    """Turn a configuration into the entries of `config.json`."""
     name = architecture_of(config).name
     return {"schema_version": SCHEMA_VERSION, "architecture": name, "flow": config.to_dict()}
 

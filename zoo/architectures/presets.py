@@ -17,13 +17,13 @@ BOUNDED: dict[str, Any] = {"shift_max": 8.0, "log_scale_max": 1.0, "input_max": 
 COMPACT: dict[str, Any] = {"steps": 8, "net_actnorm": False, **BOUNDED}
 COMPACT_MNIST: dict[str, Any] = {**MNIST, **COMPACT, "preprocessing": "logit", "logit_alpha": 1e-3}
 COMPACT_CIFAR10: dict[str, Any] = {**CIFAR10, **COMPACT, "preprocessing": "center"}
-# Of crops of photographs; the flow then takes photographs of any size.
+# For crops of photographs; the flow then takes photographs of any size.
 COMPACT_PHOTOS: dict[str, Any] = {**COMPACT_CIFAR10, "size": (64, 64)}
 
 
-# Of flows with padded convolutions: their inverse is stable at every size of image.
+# For flows with padded convolutions: their inverse is stable at every size of image.
 STABLE: dict[str, Any] = {"gain_max": 0.95}
-# The papers' form of couplings, which weights of 2026-11 and before have.
+# The papers' form of couplings: neither shifts nor inputs are bounded.
 FREE: dict[str, Any] = {"shift_max": None, "log_scale_max": 2.0, "input_max": None}
 
 

@@ -25,7 +25,7 @@ class Paper:
 
     Attributes:
         title: Short name, authors and year.
-        url: Where to read it.
+        url: Address of its page.
         bibtex: Its entry.
     """
 
@@ -42,7 +42,7 @@ class Architecture:
         name: Its name.
         build: Makes a flow with random weights from a configuration.
         presets: Configurations by name: `paper_*` as published, `compact_*` to train on a laptop.
-        paper: Where it comes from, for cards; None if it has no paper.
+        paper: Source of the architecture, for cards; None if it has no paper.
     """
 
     name: str
@@ -87,7 +87,7 @@ def register_architecture(
     Args:
         name: Lower-case letters, digits and underscores.
         presets: Named configurations, all of one subclass of `FlowConfig` of its own.
-        paper: What cards cite.
+        paper: Paper that cards cite.
 
     Raises:
         ArgumentError: If the name or the class is taken, or the presets are of several classes.

@@ -37,7 +37,7 @@ class ActNorm(CachedBijection):
         self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
         self.raw_log_scale = nn.Parameter(torch.zeros(channels, 1, 1))
         self.register_buffer("initialized", torch.zeros((), dtype=torch.bool))
-        # What the flag was last seen to say: a GPU must be waited for to ask it.
+        # The flag as last seen: a GPU must be waited for to ask it.
         self._seen = False
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

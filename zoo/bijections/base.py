@@ -15,7 +15,7 @@ class Bijection(nn.Module):
     then add a row to the table in `tests/bijections/cases.py`, which proves the rest.
 
     Attributes:
-        name: What errors call it: its path, once it is in a `Flow`.
+        name: Name in errors: its path, once it is in a `Flow`.
         elementwise: Whether it moves, scales or bends numbers one by one, so that no error spreads.
             Other layers are certified by `stability` or `limits`, or called uncertified.
     """
@@ -40,7 +40,7 @@ class Bijection(nn.Module):
         return None
 
     def proven_condition(self) -> float:
-        """What `stability` proves of the condition number at every size, found in no time.
+        """Bound of the condition number at every size, as `stability` proves it; quick to find.
 
         1 for layers without it, infinite if nothing is proven.
         """

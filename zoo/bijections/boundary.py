@@ -1,4 +1,4 @@
-"""How a signal goes on beyond its ends, and the transform that then diagonalises convolution."""
+"""Signals beyond their ends, and the transforms that then diagonalise convolution."""
 
 import math
 from abc import ABC, abstractmethod

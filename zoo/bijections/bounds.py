@@ -28,7 +28,7 @@ class Bounds:
     inputs: float | None = None
 
     def limits(self, *, affine: bool = True) -> Limits:
-        """What they come to for a coupling, with scales or without."""
+        """Limits of a coupling under these bounds, with scales or without."""
         shift = math.inf if self.shift is None else self.shift
         return Limits(math.exp(self.log_scale) if affine else 1.0, shift)
 

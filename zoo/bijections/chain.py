@@ -18,7 +18,7 @@ class Chain(Bijection):
             them, their parts.
 
     Attributes:
-        activations: What the backward pass keeps, see `zoo.bijections.recompute`.
+        activations: Tensors that the backward pass keeps, see `zoo.bijections.recompute`.
     """
 
     bijections: Sequence[Bijection]

@@ -24,12 +24,12 @@ GATE_NAMES = (*GATES, "none")
 
 @dataclass(frozen=True, kw_only=True)
 class Factors:
-    """Which factors the coupling y2 = gate(s(x1) * (w(x1) conv x2) + t(x1)) has.
+    """Factors of the coupling y2 = gate(s(x1) * (w(x1) conv x2) + t(x1)), each on or off.
 
     Attributes:
-        convolution: How maps go on beyond their ends: "circular", "reflect", "symmetric"; "none"
+        convolution: Boundary of the maps: "circular", "reflect" or "symmetric"; "none"
             leaves the convolution out.
-        kernel: What a convolution's coefficients are: "spectral" (bounded) or "taps".
+        kernel: Kind of a convolution's coefficients: "spectral" (bounded) or "taps".
         kernel_length: Taps, or frequency functions, along each axis.
         separable: Whether 2-D kernels are products of one along H and one along W.
         adaptive: Whether kernels come from x1, one per sample and channel; else they are learned.
@@ -62,7 +62,7 @@ class Factors:
 
     @property
     def maps(self) -> int:
-        """How many of scale and shift there are."""
+        """Number of maps that a net gives: one for a scale, one for a shift."""
         return self.scale + self.shift
 
     def make_kernel(self, ndim: int) -> Kernel | None:
@@ -83,11 +83,11 @@ class Factors:
 
 
 class Conditions(NamedTuple):
-    """What the kept half says about the changed one; None for each factor that is switched off.
+    """Numbers that the kept half gives for the changed one; None for a factor that is off.
 
     Attributes:
-        shift: Of the changed half's shape.
-        log_scale: Of the changed half's shape, bounded on both sides.
+        shift: Shift, of the changed half's shape.
+        log_scale: Log-scale of the changed half's shape, bounded on both sides.
         coefficients: (B, signals, n), of adaptive kernels.
     """
 
@@ -102,7 +102,7 @@ class Conditioner(nn.Module):
     Kernels depend on the mean of the trunk's features over all positions.
 
     Args:
-        factors: Which factors there are.
+        factors: Factors of the coupling.
         trunk: Kept half -> features (B, hidden, *size).
         maps: Features -> shift and log-scale, those that there are, concatenated; None for none.
         kernels: Pooled features (B, hidden) -> coefficients of all kernels; None for none.
@@ -144,8 +144,8 @@ class FactoredCoupling(Bijection):
 
     Args:
         sizes: Channels of the kept and of the changed half.
-        factors: Which factors there are.
-        kernel: What convolves, if anything does.
+        factors: Factors of the coupling.
+        kernel: Kernel that convolves, if there is one.
         net: Gives the conditions.
         signals: Number of kernels.
     """
@@ -202,7 +202,7 @@ class FactoredCoupling(Bijection):
         return 1.0 if self.kernel is None else self.kernel.gain_bound**2
 
     def limits(self) -> Limits:
-        """Those of scale and shift; the convolution is part of `stability` if it is bounded."""
+        """Limits of scale and shift; a bounded convolution is part of `stability` instead."""
         scale, shift = self.net.bounds.limits(affine=self.net.scale)
         if self.kernel is not None and self.coefficients is None:
             scale = max(scale, math.inf if math.isinf(self.kernel.gain_bound) else 0.0)
@@ -236,7 +236,7 @@ class ConvolutionalCoupling(FactoredCoupling):
     Args:
         channels: Number of channels C; the first ceil(C / 2) are kept.
         hidden_channels: Width of the net.
-        factors: Which factors there are.
+        factors: Factors of the coupling.
         ndim: 2 for maps, 1 for signals.
         actnorm: Use ActNorms in the net.
         bounds: Limits of what the net sees, and of shift and log-scale.
@@ -275,7 +275,7 @@ class VectorCoupling(FactoredCoupling):
     Args:
         features: Number of features D; the first ceil(D / 2) are kept.
         hidden_features: Width of the net.
-        factors: Which factors there are.
+        factors: Factors of the coupling.
     """
 
     def __init__(self, features: int, hidden_features: int, factors: Factors | None = None) -> None:

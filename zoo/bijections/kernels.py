@@ -35,12 +35,12 @@ class Response(NamedTuple):
 
 @dataclass(frozen=True)
 class Kernel(ABC):
-    """What turns coefficients into a convolution; coefficients of 0 give the identity.
+    """Map from coefficients to a convolution; coefficients of 0 give the identity.
 
     Coefficients are (C, n), one kernel per channel, or (B, C, n), one per sample and channel.
 
     Attributes:
-        boundary: How maps go on beyond their ends.
+        boundary: Rule by which maps go on beyond their ends.
         ndim: Number of axes of a map, 1 or 2.
         length: Number of taps, or of frequency functions, along each axis.
         separable: Whether a 2-D kernel is the product of one along H and one along W.
@@ -67,7 +67,7 @@ class Kernel(ABC):
     @property
     @abstractmethod
     def gain_bound(self) -> float:
-        """What the inverse can amplify by at most, whatever the coefficients and the size."""
+        """Bound of the inverse's amplification, whatever the coefficients and the size."""
 
     @property
     def coefficients(self) -> int:
@@ -234,7 +234,7 @@ def _bases(
 def _multiplicity(
     extension: Boundary, size: Size, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """How many eigenvalues each bin of the last axis stands for, (bins,)."""
+    """Number of eigenvalues that each bin of the last axis stands for, (bins,)."""
     with torch.inference_mode(False), torch.no_grad():
         return extension.multiplicity(size).to(device, dtype)
 

@@ -54,7 +54,7 @@ class ZeroLinear(nn.Linear):
 
 
 class Net(nn.Module):
-    """How every convolutional net computes.
+    """Base of the convolutional nets: the precision that they compute in.
 
     Attributes:
         autocast: Type that the net computes in while it trains; None for that of its input. In

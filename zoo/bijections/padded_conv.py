@@ -54,13 +54,13 @@ class CornerConv(CachedBijection):
             A0 N, where the parameters hold N before its rows are shrunk: N / sqrt(1 + (g /
             gain_max)^2), with g their absolute sums, and start at about a fifth of the bound.
             None leaves the taps free.
-        method: How to invert, see `zoo.solvers`; "auto" is the fastest.
+        method: Method of the inverse, see `zoo.solvers`; "auto" is the fastest.
         invert: Solve in forward and convolve in inverse, so that sampling costs a convolution
             (Inverse-Flow, Nagar & Varma, 2024).
         upper: Whether A0 is upper triangular instead of lower.
 
     Attributes:
-        solver: What solves, for weights that stay as they are; by default prepared where needed.
+        solver: Solver for weights that stay as they are; by default prepared where needed.
     """
 
     solver: Solver | None = None
@@ -115,7 +115,7 @@ class CornerConv(CachedBijection):
         return _kernel(*self._numbers(dtype), self.kernel_size, upper=self.upper)
 
     def _numbers(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-        """What kernels consist of: taps, the last one's entries off the diagonal, and those on."""
+        """Parts of the kernels: taps, the last one's entries off the diagonal, and those on it."""
         taps, lower = self.taps.to(dtype), self.lower.to(dtype)
         diagonal = self.log_diagonal(dtype).exp()
         if self.gain_max is not None:
@@ -155,7 +155,7 @@ class CornerConv(CachedBijection):
         return _proof(kernel)[1] * float(_row_sums(kernel))
 
     def operator(self) -> Operator:
-        """What `zoo.solvers` inverts, in float64."""
+        """The operator that `zoo.solvers` inverts, in float64."""
         bias = None if self.bias is None else self.bias.flatten().double()
         return Operator(self.kernel(torch.float64), self.corners, bias, self.name)
 
@@ -203,10 +203,10 @@ class PaddedConv2d(CornerConv):
     Args:
         channels: Number of channels C of the (B, C, H, W) input.
         kernel_size: k, or (kh, kw).
-        corner: Where the padding is, that is, the direction a pixel takes information from.
+        corner: Place of the padding, that is, the direction a pixel takes information from.
         diagonal: "free" learns the diagonal of the last tap, "unit" fixes it to 1 (log_det = 0).
         gain_max: Keep the gain bound below this by construction; None leaves the taps free.
-        method: How to invert, see `zoo.solvers`; "auto" is the fastest.
+        method: Method of the inverse, see `zoo.solvers`; "auto" is the fastest.
         invert: Solve in forward and convolve in inverse.
         upper: Whether the last tap is upper triangular over channels instead of lower.
     """
@@ -246,7 +246,7 @@ class FInCUnit(CornerConv):
         channels: Number of channels C of the (B, C, H, W) input, a multiple of 4.
         kernel_size: k, or (kh, kw).
         gain_max: Keep the gain bound below this by construction; None leaves the taps free.
-        method: How to invert, see `zoo.solvers`; "auto" is the fastest.
+        method: Method of the inverse, see `zoo.solvers`; "auto" is the fastest.
         invert: Solve in forward and convolve in inverse.
     """
 

@@ -20,7 +20,7 @@ class SeparateNets(nn.ModuleList):
     Args:
         block: Channels of a block.
         hidden_channels: Width of each net.
-        roles: What each computes for a block: 2 for a shift and a log-scale, 1 for a shift.
+        roles: Outputs of each for a block: 2 for a shift and a log-scale, 1 for a shift.
         actnorm: Use ActNorms.
     """
 
@@ -46,8 +46,8 @@ class SharedNet(Net):
     Group i computes from blocks and features of groups 1 .. i, and so does output i: what a net
     has found out about the blocks that it sees, later ones need not find again. All stages at once
     are one net with block-triangular weights: a flow of them trains in about three quarters of the
-    time that one of three separate nets takes, with no more weights (docs/training.md). One after
-    the other, stages keep their features.
+    time that one of three separate nets takes, with no more weights
+    (docs/measurements/training.md). One after the other, stages keep their features.
 
     Source: Quad-coupling of CInC Flow (Nagar et al., 2021), section 3.3, with the masks of MADE
     (Germain et al., 2015) over blocks; only weights that count are parameters.
@@ -55,7 +55,7 @@ class SharedNet(Net):
     Args:
         block: Channels of a block.
         hidden_channels: Width of the three groups together, at least 4.
-        roles: What is computed for a block: 2 for a shift and a log-scale, 1 for a shift.
+        roles: Outputs for a block: 2 for a shift and a log-scale, 1 for a shift.
     """
 
     def __init__(self, block: int, hidden_channels: int, roles: int) -> None:

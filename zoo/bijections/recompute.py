@@ -1,4 +1,4 @@
-"""What a backward pass keeps of the forward pass: everything, or less and computes it again."""
+"""Backward passes that keep everything of the forward pass, or compute some of it again."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal

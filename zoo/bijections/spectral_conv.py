@@ -17,7 +17,7 @@ class SpectralConv(Bijection):
 
     Args:
         channels: Number of channels C of the (B, C, N) or (B, C, H, W) input.
-        kernel: What the learned coefficients mean.
+        kernel: Meaning of the learned coefficients.
     """
 
     def __init__(self, channels: int, kernel: Kernel) -> None:

@@ -1,19 +1,19 @@
-"""How much the inverse of a layer amplifies errors, and what bounds a coupling."""
+"""Amplification of errors by the inverse of a layer, and limits of a coupling."""
 
 from typing import NamedTuple
 
 
 class Stability(NamedTuple):
-    """What is known of a layer's inverse at one map size.
+    """Stability of a layer's inverse at one map size.
 
     Norms are the maximum norm for triangular and 1 x 1 convolutions, whose round trip adds up
     signed weights, and the spectral norm for those that are diagonal in frequency.
 
     Attributes:
-        gain_bound: What the inverse amplifies an error by at most at any map size, as far as it is
+        gain_bound: Most that the inverse amplifies an error at any map size, as far as it is
             proven; infinite if nothing is.
         gain: Norm of the inverse at this map size: the most that it amplifies an error.
-        condition: That times the norm of the forward map: the most that it amplifies a relative
+        condition: Gain times the norm of the forward map: the most that it amplifies a relative
             error.
         g: For triangular convolutions, the effect of other pixels relative to that of a pixel on
             itself: below 1 it proves a finite gain_bound.
@@ -26,7 +26,7 @@ class Stability(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What bounds a coupling for any weights and any input.
+    """Limits of a coupling for any weights and any input.
 
     Attributes:
         scale: The most that it stretches or shrinks a number by; infinite if nothing bounds it.

@@ -32,7 +32,7 @@ class Arrangement:
 
     Args:
         arrange: Puts tensors of the given shapes together; it may copy and pad with zeros only.
-        shapes: Of the tensors.
+        shapes: Shapes of the tensors.
     """
 
     def __init__(self, arrange: Callable[..., Tensor], *shapes: Sequence[int]) -> None:
@@ -43,7 +43,7 @@ class Arrangement:
         self._places = {places.device: places}
 
     def make(self, *parts: Tensor) -> Tensor:
-        """What `arrange` makes of these tensors, contiguous."""
+        """Arrange these tensors as `arrange` does; the result is contiguous."""
         numbers = torch.cat([parts[0].new_zeros(1), *(part.flatten() for part in parts)])
         places = self._on(numbers.device)
         return numbers.index_select(0, places.flatten()).view(places.shape)

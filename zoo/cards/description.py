@@ -1,4 +1,4 @@
-"""What a model is and how to use it."""
+"""The description of a model on its card, and its use."""
 
 import math
 
@@ -11,7 +11,7 @@ from zoo.cards.subject import Subject
 
 
 def summary(subject: Subject) -> str:
-    """What it is, its identity and its samples."""
+    """A sentence on the model, its identity and its samples."""
     flow, paper = subject.flow, subject.architecture.paper
     kind = f"[{paper.title}]({paper.url})" if paper else subject.architecture.about
     shape = (flow.config.channels, *flow.config.size)
@@ -63,7 +63,7 @@ def usage(subject: Subject) -> str:
 
 
 def _grey_levels(subject: Subject) -> str:
-    """How to give it images, if those of its data set hold fewer than 256 grey levels."""
+    """The way to give it images, if its data set's hold fewer than 256 grey levels."""
     levels = subject.about.get("grey_levels")
     if levels is None:
         return ""
@@ -95,7 +95,7 @@ def architecture(subject: Subject) -> str:
 
 
 def latents(subject: Subject) -> str:
-    """What the latents hold, in pictures."""
+    """The content of the latents, in pictures."""
     pictures = join(
         show(subject, "interpolation.png", "Along the great circle between two images' latents."),
         show(

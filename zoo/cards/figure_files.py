@@ -20,7 +20,7 @@ def write_figure(subject: Subject, name: str, picture: Image.Image) -> None:
 
 
 def read_stamp(path: Path) -> dict[str, str]:
-    """What a figure was drawn from; nothing if there is no PNG file of `write_figure`."""
+    """Read the stamp of a figure; it is empty for files that `write_figure` did not write."""
     try:
         with Image.open(path) as picture:
             return dict(getattr(picture, "text", {}))

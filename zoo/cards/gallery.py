@@ -58,7 +58,7 @@ def gallery(flow: Flow, golden: Golden) -> Gallery:
 
 
 def _pictures(flow: Flow, golden: Golden) -> dict[str, Callable[[], Grid]]:
-    """How to draw each grid; in this order, as they share a generator."""
+    """Functions that draw each grid; in this order, as they share a generator."""
     images = golden.images.to(flow.device)
     natural = images[: golden.natural]
     generator = torch.Generator().manual_seed(0)

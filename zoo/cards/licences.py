@@ -4,7 +4,7 @@ from zoo.cards.subject import Subject
 from zoo.errors import ArgumentError, suggest
 from zoo.folder import ModelFolder
 
-# Of the repository, and so of the weights in it.
+# The licence of the repository, and so of the weights in it.
 OURS = "apache-2.0"
 
 # Identifiers that the Hugging Face Hub takes without further fields

@@ -1,4 +1,4 @@
-"""Where a model comes from and whom to cite."""
+"""The origin of a model on its card: training, parent, licence, citation."""
 
 from zoo.cards.licences import licence_of
 from zoo.cards.markdown import details, fenced, join
@@ -43,13 +43,13 @@ def provenance(subject: Subject) -> str:
 
 
 def notes(subject: Subject) -> str:
-    """What its authors have to say of it."""
+    """Notes by its authors."""
     text = subject.folder.text(NOTES)
     return join("## Notes", text.strip()) if text else ""
 
 
 def files(subject: Subject) -> str:
-    """What the folder holds, and whose the images in it are."""
+    """The files of the folder, and the owners of the images in it."""
     dataset, pictures = subject.data, subject.about.get("pictures")
     shown = f"test images of {dataset.title} ({dataset.licence})"
     natural = f", and {f'pictures ({pictures})' if pictures else shown}"
@@ -63,7 +63,7 @@ def files(subject: Subject) -> str:
 
 
 def licence(subject: Subject) -> str:
-    """That there is none; one that there is stands in the front matter."""
+    """A warning if there is no licence; the front matter names one that there is."""
     if licence_of(subject) is not None:
         return ""
     return join("## Licence", "None has been chosen: ask the authors before you use these weights.")

@@ -1,4 +1,4 @@
-"""What the README of the repository repeats of the cards: the table of models, the papers."""
+"""The parts of the README that repeat the cards: the table of models, the papers."""
 
 from collections.abc import Callable
 from pathlib import Path

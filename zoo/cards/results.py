@@ -1,4 +1,4 @@
-"""What was measured of a model: every number is from its eval.json."""
+"""The measurements of a model: every number is from its eval.json."""
 
 from typing import Any
 
@@ -85,7 +85,7 @@ def _certificate(layers: list[dict[str, Any]]) -> tuple[str, ...]:
 
 
 def _hostile(sets: dict[str, Any]) -> str:
-    """How images that no data set holds come back, and how far rounding errors can grow."""
+    """Round trips of images that no data set holds, and the growth of rounding errors."""
     counts = ("images", "exact", "float32", "float64", "kept", "refused")
     rows = [
         (name, *(str(found[key]) for key in counts), _whole(found["amplification"]))
@@ -102,7 +102,7 @@ def _hostile(sets: dict[str, Any]) -> str:
 
 
 def _couplings(limits: dict[str, Any]) -> str:
-    """What bounds the couplings, whatever the image."""
+    """Limits of the couplings, whatever the image."""
     shift = "free" if limits["shift"] is None else f"within ±{limits['shift']:g}"
     named = ", ".join(limits["uncertified"])
     return (
@@ -114,7 +114,7 @@ def _couplings(limits: dict[str, Any]) -> str:
 
 
 def _limits(subject: Subject, measured: dict[str, Any]) -> str:
-    """How likely the flow finds images that are not of its data set."""
+    """Likelihood of images that are not of its data set."""
     histogram = measured["likelihood_histogram"]
     heads = ("images", "number", "bits/dim, mean", "lowest", "likelier than the median of test")
     rows = [

@@ -31,9 +31,9 @@ def save_flow(
     Args:
         flow: In any mode; its weights are saved as they are.
         folder: A new one, or a model's.
-        name: Of the model; default: that of the folder.
-        dataset: What it was trained on.
-        license: Of the weights.
+        name: Name of the model; default: that of the folder.
+        dataset: Data set that it was trained on.
+        license: Licence of the weights.
         recipe: Text of recipe.yaml.
         natural: Images to show, uint8 (N, C, H, W), that may be passed on.
         about: Further entries of config.json.
@@ -61,7 +61,7 @@ def save_flow(
 
 
 def _kept(flow: Flow) -> dict[str, Any]:
-    """What config.json said of the same weights; of changed ones, which they came from."""
+    """Entries of config.json to keep; of changed weights only the parent."""
     if not flow.origin:
         return {}
     same = flow.origin["sha256"] == content_hash(flow.state_dict())

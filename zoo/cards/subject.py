@@ -1,4 +1,4 @@
-"""What a card is about: a model's folder, read and verified."""
+"""The subject of a card: a model's folder, read and verified."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ class Subject:
         flow: Its flow, in eval mode, with verified weights.
         golden: Images and what the flow makes of them.
         evaluation: Content of eval.json, of these weights; None before an evaluation.
-        repo_id: Where it is published on the Hugging Face Hub, once that is known.
+        repo_id: Its repository on the Hugging Face Hub, once that is known.
     """
 
     folder: ModelFolder
@@ -78,13 +78,13 @@ class Subject:
 
     @property
     def source(self) -> str:
-        """What `zoo.load` takes; OWNER stands for the account until it is published."""
+        """Source for `zoo.load`; OWNER stands for the account until it is published."""
         name = self.folder.name
         return name if self.published else f"{HUB}{self.repo_id or f'OWNER/{name}'}"
 
     @property
     def stamp(self) -> dict[str, str]:
-        """What the figures are drawn from: hashes of the weights and of the histogram's bins."""
+        """Stamp of the figures: hashes of the weights and of the histogram's bins."""
         histogram = (self.evaluation or {}).get("likelihood_histogram", {})
         bins = json.dumps([histogram.get(key) for key in ("edges", "sets")])
         digest = hashlib.sha256(bins.encode()).hexdigest()

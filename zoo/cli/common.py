@@ -1,4 +1,4 @@
-"""What the commands share: options, the console, batches."""
+"""Parts that the commands share: options, the console, batches."""
 
 from collections.abc import Callable
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""What a command may write: never over an input, nor over a file that flowzoo did not write."""
+"""Checks of outputs: never over an input, nor over a file that flowzoo did not write."""
 
 from collections.abc import Iterable
 from pathlib import Path

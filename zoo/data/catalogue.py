@@ -49,7 +49,7 @@ def register_dataset(name: str, image_set: ImageSet, facts: DatasetFacts) -> Non
     Args:
         name: Lower-case letters, digits and underscores.
         image_set: Loads its images.
-        facts: What cards say of it.
+        facts: Facts about it, for cards.
 
     Raises:
         ArgumentError: If the name is taken or none, or it is no data set.
@@ -70,7 +70,7 @@ def list_datasets() -> list[str]:
 
 
 def facts_of(name: str) -> DatasetFacts:
-    """What is known of a data set; of an unknown one, its name."""
+    """Facts about a data set; of an unknown one, its name."""
     return FACTS.get(name, DatasetFacts(name))
 
 

@@ -1,4 +1,4 @@
-"""What every data set of images is."""
+"""The base class of all data sets of images."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

@@ -12,7 +12,7 @@ class Images(Dataset[Tensor]):
 
     Args:
         images: (N, ...).
-        rows: Which rows, in which order; all of them if not given. They are not copied.
+        rows: Indices of rows, in order; all of them if not given. They are not copied.
     """
 
     def __init__(self, images: Tensor, rows: Tensor | None = None) -> None:

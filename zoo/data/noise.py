@@ -40,8 +40,8 @@ def uniform(images: Tensor, count: int, *parts: int | str) -> Tensor:
 
     Args:
         images: uint8 (B, C, H, W).
-        count: How many numbers an image gets.
-        *parts: What else they are a function of.
+        count: Number of numbers for an image.
+        *parts: Integers and words that they are a function of, beside the image.
     """
     pixels = images.flatten(1).long()  # (B, D)
     digest = (pixels * _mix(_counters(pixels.shape[1], images.device))).sum(1, keepdim=True)

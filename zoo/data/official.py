@@ -18,10 +18,10 @@ Md5 = tuple[str, str]  # of a file, and of its archive
 
 @dataclass(frozen=True)
 class Source(ImageSet):
-    """Where a data set's raw files are and how to read them.
+    """Raw files of a data set: their addresses, hashes and readers.
 
     Attributes:
-        name: Of the data set.
+        name: Name of the data set.
         folder: Folder of the files, below the data directory.
         files: MD5 of each file by name, for each split.
         archives: (URLs to try, MD5) of each archive to download into `folder`'s parent or folder.
@@ -106,7 +106,7 @@ def _read_idx(path: Path) -> Tensor:
 
 
 def _records(path: Path) -> Tensor:
-    """Of CIFAR-10, (N, 3073): 1 label byte, then 3 planes of 32 x 32 bytes."""
+    """Records of CIFAR-10, (N, 3073): 1 label byte, then 3 planes of 32 x 32 bytes."""
     return torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8).view(-1, 3073)
 
 

@@ -101,7 +101,7 @@ class Crops(Images):
     epoch has as many crops as cover all photographs once.
 
     Args:
-        pixels: Of all photographs, one after the other, uint8 (P, C).
+        pixels: Pixels of all photographs, one after the other, uint8 (P, C).
         sizes: (H, W) of each.
         size: (h, w) of the crops.
     """

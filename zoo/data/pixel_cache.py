@@ -16,7 +16,7 @@ from zoo.files import write_parts_atomically
 
 Pixels = NDArray[np.uint8]
 FOLDER = ".flowzoo"
-# What the files become of; raise it with every change that makes other images of the same files.
+# Version of the decoding; raise it with every change that makes other images of the same files.
 VERSION = 2
 
 
@@ -33,10 +33,10 @@ def memory_mapped(
     is in `.flowzoo` of the directory, or in the user's cache if the directory cannot be written.
 
     Args:
-        name: Of the data set, the split and all that the images depend on beside the files.
+        name: Data set, split and all that the images depend on beside the files.
         directory: Folder of the files.
-        files: What the images are made of.
-        shape: Of an image, such as (C, H, W).
+        files: Files that the images are made of.
+        shape: Shape of an image, such as (C, H, W).
         read: Makes the images, part by part, each (n, C, H, W).
 
     Raises:

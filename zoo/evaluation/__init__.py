@@ -1,1 +1,1 @@
-"""What writes the numbers on the cards."""
+"""The measurements that give the numbers on the cards."""

@@ -38,7 +38,7 @@ def evaluate(
         n_samples: Dequantization draws of the importance-weighted bits/dim.
         n_drawn: Number of samples drawn at temperature 1 to count the finite ones.
         batch_size: Images at a time.
-        seed: Of the dequantization and of the samples.
+        seed: Seed of the dequantization and of the samples.
         progress: Called with the name of the task and the number of images just done.
 
     Returns:
@@ -126,7 +126,7 @@ def _standard_error(values: Tensor) -> float:
 
 
 def _couplings(certificate: Certificate) -> dict[str, Any]:
-    """What bounds all couplings, in JSON types."""
+    """Limits of all couplings, in JSON types."""
     scales = [coupling.scale for coupling in certificate.couplings]
     shifts = [coupling.shift for coupling in certificate.couplings]
     return {

@@ -1,4 +1,4 @@
-"""How many images come back, and what it takes: images of a data set, and hostile ones."""
+"""Counts of images that come back, and in which precision: of data sets, and hostile ones."""
 
 import math
 import time
@@ -21,14 +21,14 @@ MEASURED, STARTS = 100, 4
 
 
 class RoundTrips(NamedTuple):
-    """What came of encoding images and decoding them again.
+    """Counts and times of encoding images and decoding them again.
 
     Attributes:
-        exact: How many came back.
-        float32: How many were encoded in float32.
-        float64: How many needed float64.
-        kept: How many needed their pixels kept in the latents.
-        refused: How many `encode` refused.
+        exact: Number that came back.
+        float32: Number that were encoded in float32.
+        float64: Number that needed float64.
+        kept: Number that needed their pixels kept in the latents.
+        refused: Number that `encode` refused.
         encode_s: Seconds of encoding, with verification.
         decode_s: Seconds of decoding.
     """
@@ -43,12 +43,12 @@ class RoundTrips(NamedTuple):
 
     @property
     def timed(self) -> int:
-        """How many were encoded in the seconds measured."""
+        """Number of images encoded in the seconds measured."""
         return self.float32 + self.float64 + self.kept
 
     @classmethod
     def total(cls, trips: Iterable["RoundTrips"]) -> "RoundTrips":
-        """Those of all parts together."""
+        """Add up the round trips of all parts."""
         return cls(*map(sum, zip(*trips, strict=True)))
 
 
@@ -61,7 +61,7 @@ def round_trips(
         flow: In eval mode.
         images: uint8 (N, C, H, W).
         batch_size: Images at a time.
-        task: What `progress` calls it.
+        task: Name for `progress`.
         progress: Called with the task and the number of images just done.
     """
     parts = batches(images, batch_size, task, progress)

@@ -1,4 +1,4 @@
-"""How likely a flow finds images that are not of its data set."""
+"""Likelihood of images that are not of a flow's data set."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -42,9 +42,9 @@ def likelihood_histogram(
 
     Args:
         flow: In eval mode.
-        sets: Of `compared_sets`.
+        sets: Images of `compared_sets`.
         batch_size: Images at a time.
-        seed: Of the dequantization of each set.
+        seed: Seed of the dequantization of each set.
         progress: Called with "histogram" and the number of images just done.
 
     Returns:

@@ -1,4 +1,4 @@
-"""How far an image moves when its latents do: measured of a whole flow, couplings included."""
+"""Move of an image when its latents move: measured of a whole flow, couplings included."""
 
 import torch
 from torch import Tensor
@@ -35,7 +35,7 @@ def worst_images(flow: Model, images: Tensor, steps: int = 20) -> Tensor:
     Args:
         flow: In eval mode.
         images: uint8 (B, C, H, W), where the ascent starts.
-        steps: Of up to 8 grey levels, falling to 0, in the direction of the gradient's sign.
+        steps: Number of steps along the gradient's sign, of up to 8 grey levels, falling to 0.
     """
     model = flow.at(torch.float64)
     x = (images.double() + 0.5) / 256

@@ -1,4 +1,4 @@
-"""How stable the inverse of a flow is: proven of its layers, and measured of the whole."""
+"""Stability of a flow's inverse: proven of its layers, and measured of the whole."""
 
 import math
 import warnings
@@ -22,7 +22,7 @@ class StabilityWarning(UserWarning):
 
 @dataclass(frozen=True)
 class LayerCertificate:
-    """What is proven of one linear layer, see `zoo.bijections.stability.Stability`.
+    """Proven stability of one linear layer, see `zoo.bijections.stability.Stability`.
 
     Attributes:
         name: Path of the layer in the flow.
@@ -50,7 +50,7 @@ class LayerCertificate:
 
 @dataclass(frozen=True)
 class CouplingCertificate:
-    """What bounds one coupling for any weights and any input.
+    """Limits of one coupling for any weights and any input.
 
     Attributes:
         name: Path of the coupling in the flow.
@@ -67,7 +67,7 @@ class CouplingCertificate:
 
 @dataclass(frozen=True)
 class Certificate:
-    """How safe a flow's inverse is.
+    """Certificate of a flow's inverse.
 
     Attributes:
         layers: One entry for each layer that mixes numbers linearly and says how stably.
@@ -117,7 +117,7 @@ class Certificate:
         )
 
     def _conclusions(self) -> list[str]:
-        """What layers and couplings come to, a line each."""
+        """Conclusions on layers and on couplings, a line each."""
         lines = []
         if (worst := self.worst) is not None:
             lines.append(f"largest gain: {worst.gain:.3g}, of {worst.name}")
@@ -204,7 +204,7 @@ def uncertified(layers: Iterable[Bijection]) -> tuple[str, ...]:
 
 
 def coupling_certificates(layers: Iterable[Bijection]) -> tuple[CouplingCertificate, ...]:
-    """What bounds each coupling among these layers."""
+    """Certify each coupling among these layers."""
     return tuple(
         CouplingCertificate(layer.name, type(layer).__name__, *limits)
         for layer in layers

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 _backends = torch.backends
-# What decides, its name there, and the value that stands for full precision. Not by
+# Each setting: its object, its name there, and the value for full precision. Not by
 # torch.backends.cudnn.flags, whose other defaults switch cuDNN off.
 _SETTINGS: list[tuple[Any, str, object]] = (
     [

@@ -26,7 +26,7 @@ def keep_pixels(z: Tensor, images: Tensor) -> Tensor:
 
 
 def kept_pixels(z: Tensor) -> tuple[Tensor, Tensor]:
-    """Which rows of float64 latents (B, D) carry pixels, (B,) bool, and all last bytes (B, D)."""
+    """Find rows of float64 latents (B, D) that carry pixels, (B,) bool, and last bytes (B, D)."""
     bits = z.contiguous().view(torch.int64)
     pixels = bits & 255
     right = (bits >> 8) & 255 == _check(bits >> 16, pixels)

@@ -1,4 +1,4 @@
-"""What exactness asks of a flow: `zoo.Flow` is one."""
+"""Interface of a flow that exactness needs: `zoo.Flow` has it."""
 
 from collections.abc import Iterator
 from typing import Protocol

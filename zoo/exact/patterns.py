@@ -1,4 +1,4 @@
-"""Images that no data set holds: what users try first, and where couplings used to blow up."""
+"""Images that no data set holds: those that users try first, and those that strain couplings."""
 
 from collections.abc import Iterator
 
@@ -24,7 +24,7 @@ def hard_images(
         size: (H, W).
         natural: Images of a data set, uint8 (M, C, H, W); adds some of them with their pixels
             shuffled, and some negated.
-        seed: Of the noise and of the shuffles.
+        seed: Seed of the noise and of the shuffles.
     """
     return torch.cat(list(hard_kinds(channels, size, natural, seed=seed).values()))
 

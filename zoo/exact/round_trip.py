@@ -58,12 +58,12 @@ def decode(flow: Model, z: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tenso
 
 
 def holds_float32(z: Tensor) -> Tensor:
-    """Which rows of latents (B, D) hold numbers of float32 only, (B,) bool."""
+    """Find rows of latents (B, D) that hold numbers of float32 only, (B,) bool."""
     return (z == z.float()).all(1)
 
 
 def precision(z: Tensor) -> dict[str, int]:
-    """How many rows of latents of `encode` are of "float32", of "float64", and "kept" pixels."""
+    """Count rows of latents of `encode` in "float32", in "float64", and with "kept" pixels."""
     if z.dtype == torch.float32:
         return {"float32": len(z), "float64": 0, "kept": 0}
     kept, single = int(kept_pixels(z)[0].sum()), int(holds_float32(z).sum())
@@ -78,7 +78,7 @@ def round_trip_error(flow: Model, images: Tensor, z: Tensor) -> Tensor:
 
 
 def _precisions(flow: Model, size: tuple[int, int]) -> Sequence[torch.dtype]:
-    """What to encode in, one after the other: not float32 where a layer alone rules it out."""
+    """Precisions to encode in, in turn: not float32 where a layer alone rules it out."""
     unsafe = flow.worst_condition(size) > FLOAT32_LIMIT
     first = torch.float64 if unsafe else torch.promote_types(flow.dtype, torch.float32)
     return list(dict.fromkeys([first, torch.float64]))

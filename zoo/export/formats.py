@@ -42,7 +42,7 @@ class OnnxFile:
     """An ONNX model, run by onnxruntime.
 
     Args:
-        program: What it computes.
+        program: Name of what it computes.
         inputs: Names.
         outputs: Names.
     """
@@ -89,7 +89,7 @@ class TorchFile:
     """A program of `torch.export`, which `torch.export.load` reads without flowzoo.
 
     Args:
-        program: What it computes.
+        program: Name of what it computes.
     """
 
     suffix = ".pt2"
@@ -135,7 +135,7 @@ def _tidy(model: Any) -> None:
 
 
 def _symbols(inputs: Any) -> dict[str, str]:
-    """What torch calls each free dimension, and what it is."""
+    """Meaning of each free dimension, by torch's name for it."""
 
     def pairs() -> Iterator[tuple[str, str]]:
         for value in inputs:

@@ -41,7 +41,7 @@ class ConvSolver:
 
     Attributes:
         kernels: (C, C, H, W) of each group.
-        corners: Of the groups.
+        corners: Corners of the groups.
         bias: (G * C, 1, 1), or None.
     """
 

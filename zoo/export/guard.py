@@ -17,7 +17,7 @@ class Guard(Bijection):
     zero is an error, and that of element 0 changes nothing.
 
     Args:
-        preprocess: What is guarded.
+        preprocess: Bijection that is guarded.
         largest: (H, W) that neither side of a map may exceed.
     """
 

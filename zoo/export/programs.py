@@ -1,4 +1,4 @@
-"""What is exported: both directions of a flow, of 8-bit images and of floats."""
+"""Programs to export: both directions of a flow, of 8-bit images and of floats."""
 
 import math
 import warnings
@@ -21,13 +21,13 @@ What = Literal["encode", "decode", "forward", "inverse"]
 PROGRAMS: tuple[What, ...] = get_args(What)
 BOTH: tuple[What, What] = ("encode", "decode")
 
-# Of the training sides: the largest images of a program of dynamic size, as `evaluate` measures.
+# Largest sides of a program of dynamic size, in training sides, as `evaluate` measures.
 LARGEST = 2
 
 
 @dataclass(frozen=True)
 class Shapes:
-    """Of which shapes the inputs of a program are.
+    """Shapes of the inputs of a program.
 
     Attributes:
         size: (H, W) of the images, of an example if they are dynamic.
@@ -78,7 +78,7 @@ class Shapes:
         return [(batch, math.prod(shape))]
 
     def dims(self, flow: Flow, *, latents: bool) -> list[dict[int, Any]]:
-        """Which dimensions of each input are free."""
+        """Find the free dimensions of each input."""
         free: dict[int, Any] = {} if self.batch else {0: Dim("batch")}
         if not self.dynamic:
             return [free]

@@ -20,13 +20,13 @@ Run = Callable[[Sequence[Tensor]], list[Tensor]]
 
 @dataclass(frozen=True)
 class Proof:
-    """What came back of some images.
+    """Errors of images on their way through the programs and back.
 
     Attributes:
         errors: The most that a decoded pixel is off its bin's centre on any way through the
             exported programs, in grey levels, (N,).
         own: The same of torch's own float32, (N,).
-        problems: What runtimes said of images that they could not compute.
+        problems: Messages of runtimes on images that they could not compute.
     """
 
     errors: Tensor
@@ -71,9 +71,9 @@ def prove(flow: Flow, runs: Mapping[What, Run], shapes: Shapes, images: Iterable
     """Send images from torch through the programs and back.
 
     Args:
-        flow: What was exported, in float32 on the CPU.
+        flow: Flow that was exported, in float32 on the CPU.
         runs: Its programs in their runtime.
-        shapes: What they take.
+        shapes: Shapes that they take.
         images: Sets of uint8 (N, C, H, W), each of one size.
     """
     batches = [batch for some in images for batch in some.split(shapes.batch or BATCH)]

@@ -59,7 +59,7 @@ def export(
 
 
 def _facts(flow: Flow, what: str, shapes: Shapes, file: File, proof: Proof) -> dict[str, str]:
-    """What the metadata of a file says, each key after "flowzoo."."""
+    """Entries of a file's metadata, each key after "flowzoo."."""
     facts = {
         "sha256": content_hash(flow.state_dict()),
         "config": json.dumps(config_to_json(flow.config)),

@@ -22,7 +22,7 @@ class Replay:
     What waits for the GPU cannot be in a graph: such a function stays as it is.
 
     Args:
-        function: What is called; it may not depend on anything that changes.
+        function: Function to call; it may not depend on anything that changes.
     """
 
     def __init__(self, function: Function) -> None:
@@ -42,7 +42,7 @@ class Graph:
     """A recorded call.
 
     Args:
-        function: What is recorded.
+        function: Function to record.
         x: Its argument.
     """
 

@@ -62,13 +62,13 @@ class Flow(nn.Module):
     Source: RealNVP (Dinh et al., 2017), section 3.6, for the multi-scale architecture.
 
     Args:
-        config: What the flow was built from.
+        config: Configuration that the flow was built from.
         levels: One chain per level. All but the last end in a whitening split, whose second half
             of the channels becomes latents; everything that leaves the last one does.
 
     Attributes:
         origin: Name and sha256 of the weights it was loaded with; None for random ones.
-        about: What else the config.json that it was loaded with says, such as data set and licence.
+        about: Other entries of the config.json that it was loaded with, such as the data set.
     """
 
     origin: dict[str, str] | None = None
@@ -263,7 +263,7 @@ class Flow(nn.Module):
         Args:
             images: uint8 (B, C, H, W), H and W divisible by 2^levels.
             n_samples: Number of draws k.
-            generator: What draws them, on its own device; torch's if not given.
+            generator: Generator that draws them, on its own device; torch's if not given.
             noise: (B, C, H, W) or one number, in [0, 1), in place of a draw.
             checked: Whether noise and result are looked at, for which a GPU must be waited for.
 
@@ -335,7 +335,7 @@ class Flow(nn.Module):
             n: Number of images.
             temperature: One number, or one for each image.
             size: (H, W); default: that of the training images.
-            generator: What draws the latents, on its own device; torch's if not given.
+            generator: Generator that draws the latents, on its own device; torch's if not given.
 
         Raises:
             ArgumentError: If n or a temperature is out of range, or the generator none of torch.
@@ -353,7 +353,7 @@ class Flow(nn.Module):
 
     @staticmethod
     def finite(x: Tensor, log_det: Tensor) -> Tensor:
-        """Which images of `inverse` are finite, (B,) bool, from both of its results.
+        """Find the finite images of `inverse`, (B,) bool, from both of its results.
 
         The sigmoid of a logit flow turns infinities into black and white; its log_det does not.
         """
@@ -417,7 +417,7 @@ class Flow(nn.Module):
         """Inverse of `levels`: (B, C_l, H_l, W_l) parts to flat latents (B, D)."""
         return torch.cat([level.flatten(1) for level in levels], dim=1)
 
-    # What the flow is.
+    # The flow itself.
 
     def push_to_hub(
         self, repo_id: str, *, dataset: str, license: str | None = None, **options: Any
@@ -430,8 +430,8 @@ class Flow(nn.Module):
 
         Args:
             repo_id: "OWNER/REPO"; created if missing.
-            dataset: What it was trained on, for the card.
-            license: Of the weights, such as "apache-2.0", for the card; by default the one that
+            dataset: Data set that it was trained on, for the card.
+            license: Licence of the weights, such as "apache-2.0", for the card; by default that
                 they were loaded with, or none.
             **options: private, tag, revision and token, as for `zoo.publish.push`.
 
@@ -454,7 +454,7 @@ class Flow(nn.Module):
 
         Args:
             folder: A new one, or a model's, which is replaced; notes in it are kept.
-            dataset: What it was trained on: the name of a data set, or a title.
+            dataset: Data set that it was trained on: its name, or a title.
             **options: name (default: that of the folder), license, recipe (its text), and natural
                 (images to show that may be passed on), as for `zoo.cards.save_flow`.
 
@@ -473,7 +473,7 @@ class Flow(nn.Module):
         """Write programs that run without flowzoo, once images came back through them.
 
         Args:
-            folder: Where to; the files are named by what they compute.
+            folder: Folder for the files; each is named by what it computes.
             format: "onnx" (needs the extra `onnx`) or "torch", for `torch.export.load`.
             **options: what is "encode", "decode", "both" of them (default), "forward" or
                 "inverse"; size and batch are as for `zoo.export.trace`; images, uint8
@@ -493,7 +493,7 @@ class Flow(nn.Module):
     @torch.no_grad()
     @where_float64_is
     def certify(self, images: Tensor | None = None) -> Certificate:
-        """How stable the inverse is: proven of layers and couplings, and measured of the whole.
+        """Certify the inverse: bounds of layers and couplings are proven, the whole is measured.
 
         A `StabilityWarning` names layers for which float32 may not be enough.
 
@@ -526,7 +526,7 @@ class Flow(nn.Module):
 
     @property
     def divisor(self) -> int:
-        """What H and W must be divisible by: 2^levels."""
+        """Divisor of H and W: 2^levels."""
         return 2 ** len(self.blocks)
 
     @property
@@ -536,7 +536,7 @@ class Flow(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return next(self.parameters()).device
 
     def at(self, dtype: torch.dtype, device: torch.device | None = None) -> "Flow":

@@ -20,7 +20,7 @@ DO_NOT_PUBLISH = "Do not publish these weights: train again with bounded couplin
 
 @dataclass(frozen=True)
 class Golden:
-    """What a flow must reproduce.
+    """Golden tensors, which a flow must reproduce.
 
     Attributes:
         images: uint8 (N, C, H, W): some of the data set's test images, if they may be

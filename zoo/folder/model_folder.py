@@ -57,7 +57,7 @@ class ModelFolder:
     """A model's folder; each file is read when it is asked for.
 
     Attributes:
-        path: Where it is.
+        path: Path of the folder.
     """
 
     path: Path
@@ -85,7 +85,7 @@ class ModelFolder:
 
     @property
     def name(self) -> str:
-        """Of the model."""
+        """Name of the model."""
         return self._entry("name")
 
     @property
@@ -116,7 +116,7 @@ class ModelFolder:
 
         Args:
             sha256: Content hash that the weights must have besides the one in config.json.
-            name: Of the flow as the parent of others; default: the one in config.json.
+            name: Name of the flow as the parent of others; default: the one in config.json.
 
         Raises:
             WeightsError: If a file is missing, or the weights are another model's.

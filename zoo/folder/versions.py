@@ -1,4 +1,4 @@
-"""What a measurement was made with."""
+"""Versions and device of a measurement."""
 
 import platform
 import subprocess
@@ -15,7 +15,7 @@ PACKAGES = ("torch", "safetensors", "numpy")
 
 
 def versions(flow: Flow) -> dict[str, Any]:
-    """What the numbers were measured with."""
+    """Versions and device that the numbers were measured with."""
     return {
         "flowzoo": __version__,
         "commit": _commit(),

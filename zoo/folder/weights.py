@@ -31,9 +31,9 @@ def make_flow(config: FlowConfig, tensors: Mapping[str, Tensor], path: Path) -> 
     """A flow in eval mode with the given weights.
 
     Args:
-        config: What the flow is.
+        config: Configuration of the flow.
         tensors: Its state dict.
-        path: Of the file that they are from, for errors.
+        path: Path of the file that they are from, for errors.
 
     Raises:
         WeightsError: If the weights are another flow's.
@@ -72,8 +72,8 @@ def _left_alone(tensor: Tensor, *_: Any, **__: Any) -> Tensor:
     return tensor
 
 
-# What architectures draw initial weights by, and decompose them: many small matrices, which takes
-# longer than all else where other processes keep the cores busy.
+# Functions that draw initial weights and decompose them: many small matrices, which takes longer
+# than all else where other processes keep the cores busy.
 WITHOUT_RANDOM: dict[Any, Callable[..., Any]] = {
     torch.randn: torch.zeros,
     torch.linalg.qr: lambda matrix: _QR((matrix, matrix)),

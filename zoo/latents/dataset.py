@@ -29,12 +29,12 @@ class LatentSet(Dataset[Tensor]):
     any shard; `Flow.decode` takes each in the precision that it was verified in.
 
     Args:
-        folder: Of `flowzoo encode-dataset`.
+        folder: Folder that `flowzoo encode-dataset` wrote.
         model: Source of the flow that decodes; default: the one that encoded.
 
     Attributes:
-        about: What was encoded with which flow.
-        dtype: Of the latents.
+        about: Data set and flow of the latents.
+        dtype: Type of the latents.
 
     Raises:
         LatentError: If the folder is incomplete, or a shard is missing or damaged (at first use).
@@ -124,7 +124,7 @@ class LatentSet(Dataset[Tensor]):
         return channels * height * width
 
     def _chosen(self, index: Index) -> int | list[int]:
-        """What an index stands for, as for an array: one image or several."""
+        """Image or images that an index stands for, as for an array."""
         if isinstance(index, Tensor):
             index = index.cpu().numpy()
         try:

@@ -23,10 +23,10 @@ from zoo.sources import parse
 
 
 class Shard(NamedTuple):
-    """What a process encodes at a time.
+    """Images that a process encodes at a time.
 
     Attributes:
-        number: Of the shard.
+        number: Number of the shard.
         images: uint8 (B, C, H, W).
     """
 
@@ -53,11 +53,11 @@ class ShardData(L.LightningDataModule):
     """The shards that are missing in a folder, shared out among the processes.
 
     Args:
-        flow: That will encode.
-        source: Of the flow, as for `zoo.load`.
+        flow: Flow that will encode.
+        source: Source of the flow, as for `zoo.load`.
         dataset: Name of the data set.
         directory: Folder of its raw files.
-        split: Which part of it.
+        split: Part of the data set.
         shard_size: Images per shard.
         output: Folder of the shards.
         splits: Whether sub-folders of a folder are its splits, as for `find_image_set`.
@@ -121,7 +121,7 @@ class Encoder(L.LightningModule):
     """A flow that encodes one shard at a time, in batches.
 
     Args:
-        flow: That encodes.
+        flow: Flow that encodes.
         batch_size: Images at a time.
     """
 
@@ -188,7 +188,7 @@ def encode_dataset(
     """Encode every image of a split into shards of exact latents, and go on where a run stopped.
 
     Args:
-        source: Of the flow, as for `zoo.load`.
+        source: Source of the flow, as for `zoo.load`.
         dataset: Name of the data set, as for `load_images`.
         directory: Folder of its raw files.
         output: Folder for the shards; all nodes must see the same.

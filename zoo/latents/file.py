@@ -23,7 +23,7 @@ class LatentFile:
     Attributes:
         model: Source of the model, as for `zoo.load`.
         sha256: Content hash of its weights.
-        images: How each image was fitted to the model.
+        images: Changes that fitted each image to the model.
         latents: One vector (D,) for each image, float32 or float64.
     """
 

@@ -30,7 +30,7 @@ KEY = "flowzoo"
 
 @dataclass(frozen=True)
 class EncodedSet:
-    """What is encoded, with which flow, in shards of what size.
+    """Identity of an encoded set: images, flow, and the size of the shards.
 
     Attributes:
         model: Source of the flow, as for `zoo.load`.
@@ -91,7 +91,7 @@ class ShardFolder:
 
     Args:
         folder: Created if missing.
-        encoded: What it holds.
+        encoded: Identity of the set.
         names: Path of each image's file, where images have files.
         labels: Label of each image, where they have labels.
 
@@ -136,7 +136,7 @@ class ShardFolder:
         Args:
             shard: Its number.
             latents: (B, D), verified to decode to its images.
-            versions: What encoded it.
+            versions: Versions and device that encoded it.
         """
         tensors = {LATENTS: latents.cpu().contiguous()}
         mine = self.encoded.range(shard)
@@ -186,7 +186,7 @@ class ShardFolder:
         return index
 
     def _read(self, shard: int) -> dict[str, Any] | None:
-        """What a shard says of itself, None if it is missing, damaged or of another set."""
+        """Entries of a shard about itself; None if it is missing, damaged or of another set."""
         path = self.folder / file_name(shard)
         try:
             with safe_open(path, framework="pt") as file:

@@ -23,7 +23,7 @@ Fit = Literal["resize", "pad", "original"]
 MODES = {1: "L", 3: "RGB"}
 # Entry of the text of a PNG that flowzoo wrote, and its beginning.
 SOFTWARE, WRITER = "Software", "flowzoo"
-# Whose further frames are previews, gain maps and layers of the first.
+# Formats in which further frames are previews, gain maps and layers of the first.
 ONE_PICTURE = {"MPO": "only the first of its pictures", "PSD": "layers merged"}
 ORIENTATION = 0x0112
 AS_IT_IS = "as it is"
@@ -31,7 +31,7 @@ AS_IT_IS = "as it is"
 
 @dataclass(frozen=True)
 class Fitted:
-    """How an image file was made to fit a flow.
+    """Changes that made an image file fit a flow.
 
     Attributes:
         name: Path of the file beside the others, without its ending; of the second frame of
@@ -39,7 +39,7 @@ class Fitted:
         original_size: (H, W) of the file.
         size: (H, W) that was encoded.
         offset: (top, left) of the original in a padded image; None if not padded.
-        changes: What was done, for people.
+        changes: Words on the changes, for people.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Frame(NamedTuple):
 
     Attributes:
         picture: Upright, in the wanted mode.
-        changes: What was done to it, for people.
+        changes: Words on the changes made to it, for people.
     """
 
     picture: Image.Image
@@ -82,9 +82,9 @@ def read_images(path: Path, flow: Flow, fit: Fit, name: str) -> list[tuple[Tenso
     Args:
         path: The file.
         flow: Says how many channels and which sizes.
-        fit: What to do with another size than the flow's: "resize" to it, "pad" with black to
+        fit: Treatment of another size than the flow's: "resize" to it, "pad" with black to
             the next size that the flow accepts, or keep the "original" size if it is divisible.
-        name: Of the first frame; the second becomes "name#2".
+        name: Name of the first frame; the second becomes "name#2".
 
     Raises:
         ImageError: If the file is no image, or its original size does not fit.

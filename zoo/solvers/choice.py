@@ -1,4 +1,4 @@
-"""Which method inverts a padded convolution fastest: a cost model of matrix products."""
+"""Choice of the fastest inverse of a padded convolution, by a cost model."""
 
 import functools
 import importlib.util
@@ -13,7 +13,7 @@ from zoo.errors import ConfigError
 from zoo.solvers.operator import Corner, Size
 
 Method = Literal["auto", "wavefront", "row_scan", "blocked", "dense", "fourier", "sweep"]
-# Those that every device has.
+# The methods that every device has.
 METHODS: tuple[Method, ...] = get_args(Method)[:-1]
 
 TILES: tuple[Size, ...] = ((1, 1), (1, 2), (2, 2), (1, 4), (2, 4), (4, 4), (1, 8), (2, 8))
@@ -32,7 +32,7 @@ class Plan(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What a solve consists of; also what a unit of each takes on a device, in microseconds.
+    """Amounts of work of a solve; also the microseconds that a unit of each takes on a device.
 
     Attributes:
         steps: Rounds of a loop, each on some views of memory, and other small operations.
@@ -72,8 +72,8 @@ COSTS = {
         flips=1.94,
         spectra=0.976,
     ),
-    # A guess, not a measurement: no GPU was at hand. Eager launches dominate; what captured ones
-    # cost differs. `python -m benchmarks gpu` measures.
+    # A guess, not a measurement. Eager launches dominate; what captured ones cost differs.
+    # `python -m benchmarks gpu` measures.
     "gpu": Work(
         steps=10.0,
         calls=2.0,
@@ -91,12 +91,12 @@ COSTS = {
 
 @dataclass(frozen=True)
 class Shape:
-    """What the cost of an inverse depends on.
+    """Shape of a problem, which the cost of its inverse depends on.
 
     Attributes:
         channels: Per group.
         kernel_size: (kh, kw).
-        corners: Of the groups.
+        corners: Corners of the groups.
         size: (H, W).
         batch: Number of maps.
         device: "cpu", or any other for a GPU.
@@ -116,7 +116,7 @@ def choose(method: Method, shape: Shape) -> Plan:
 
     Args:
         method: "auto" for any plan, else a method: only "blocked" leaves a choice then.
-        shape: What to invert.
+        shape: Shape of the problem to invert.
 
     Raises:
         ConfigError: If no plan of this method fits into memory.
@@ -173,7 +173,7 @@ def cost(plan: Plan, shape: Shape) -> float:
 
 
 def work(plan: Plan, shape: Shape) -> Work:
-    """What a plan consists of."""
+    """Amounts of work of a plan."""
     maps = shape.batch * len(shape.corners)
     numbers = maps * shape.channels * shape.size[0] * shape.size[1] / 1000
     moved = _moved(plan, shape, numbers)
@@ -199,7 +199,7 @@ def work(plan: Plan, shape: Shape) -> Work:
 
 
 def _moved(plan: Plan, shape: Shape, numbers: float) -> dict[str, float]:
-    """How many numbers a plan brings into which other order, as in `Work`."""
+    """Count the numbers that a plan brings into another order, as in `Work`."""
     if plan.method == "sweep":
         return {}
     if plan.method in ("row_scan", "dense"):
@@ -209,7 +209,7 @@ def _moved(plan: Plan, shape: Shape, numbers: float) -> dict[str, float]:
     return {"pieces": pieces, "flips": flipped * numbers}
 
 
-# Of a solve outside of its loop, without the copies of each group.
+# Operations of a solve outside of its loop, without the copies of each group.
 OPERATIONS = {"blocked": 12, "row_scan": 10, "dense": 5, "fourier": 60, "sweep": 1}
 
 # Each: rounds of matrix products, multiplications for one map of one group, numbers read in the

@@ -34,7 +34,7 @@ def triangular_solve(
     Args:
         kernel: (G, C, C, kh, kw), as in `Operator`.
         y: (B, G * C, H, W), of the same dtype.
-        corners: Of the groups.
+        corners: Corners of the groups.
         method: As in `zoo.solvers.choice`.
     """
     indices = [CORNERS.index(corner) for corner in corners]

@@ -36,7 +36,7 @@ class FourierSolver:
     """Inverts by one zero-padded product of spectra, at a cost that does not depend on k.
 
     Attributes:
-        operator: What to invert.
+        operator: Operator to invert.
         size: (H, W) of the maps.
         spectrum: (G, C, C, 2H, W + 1), of the impulse response.
         bias: (G * C, 1, 1), or None.

@@ -31,7 +31,7 @@ class Operator:
             corner. The last tap must be invertible.
         corners: The corner of each group.
         bias: (G * C,), or None.
-        name: What errors call it.
+        name: Name in errors.
     """
 
     kernel: Tensor

@@ -23,9 +23,9 @@ def prepare(operator: Operator, size: Size, dtype: torch.dtype, plan: Plan) -> S
     """Precompute in float64 what depends on weights only.
 
     Args:
-        operator: What to invert.
+        operator: Operator to invert.
         size: (H, W) of the maps.
-        dtype: Of the maps.
+        dtype: Type of the maps.
         plan: From `choose`.
 
     Raises:

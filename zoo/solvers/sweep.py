@@ -63,7 +63,7 @@ class SweepSolver:
         return x
 
     def grid(self, y: Tensor) -> tuple[tuple[int, int], dict[str, Any]]:
-        """How many programs solve y, and what they are compiled for."""
+        """Number of programs that solve y, and the options that they are compiled for."""
         longest, out = triton.next_power_of_2(min(y.shape[2:])), self.weights.shape[-1]
         images = max(1, min(triton.next_power_of_2(len(y)), LANES // (longest * out)))
         kh, kw = self.kernel_size

@@ -33,10 +33,10 @@ class TileSolver:
         corners: The corner of each group.
         tile: (bh, bw).
         inverse: (G, n, n), transposed inverse of a tile's own block; n = bh * bw * C.
-        windows: What is added to a tile for those before it, one (G, K_i, n) for each row of
+        windows: Weights of the tiles before a tile, one (G, K_i, n) for each row of
             tiles, at distance 0, 1, ...: the K_i numbers that end with the tile in its column
             (in row 0: just before it).
-        reach: How many of those numbers lie in columns before it.
+        reach: Number of those numbers that lie in columns before it.
         shift: (G, 1, n), what the bias becomes in a tile; None for no bias.
     """
 
@@ -96,7 +96,7 @@ class TileSolver:
 
 @dataclass(frozen=True)
 class _Grid:
-    """Where the tiles of a batch of maps lie in a buffer (G, length, n).
+    """Places of the tiles of a batch of maps in a buffer (G, length, n).
 
     They lie row of tiles by row of tiles, then image by image, then column by column, with zeros
     above and to the left. Between rows one tile is spare: by that shift the tiles of an
@@ -146,7 +146,7 @@ class _Grid:
 
     @cached_property
     def first(self) -> int:
-        """Where the first tile is."""
+        """Place of the first tile."""
         return self.up * self.pitch + self.left * self.n
 
     def fill(self, y: Tensor, corners: tuple[Corner, ...]) -> Tensor:
@@ -181,7 +181,7 @@ class _Grid:
         buffer.as_strided(shape, strides, self.up * self.pitch).zero_()
 
     def diagonals(self) -> Iterator[tuple[int, int]]:
-        """Where the tiles of each anti-diagonal but the first begin, and how many there are."""
+        """Start and number of the tiles of each anti-diagonal but the first."""
         for index in range(1, self.rows + self.columns - 1):
             top, bottom = max(0, index - self.columns + 1), min(index, self.rows - 1)
             start = self.first + top * (self.pitch - self.n) + index * self.n

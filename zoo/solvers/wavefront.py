@@ -19,7 +19,7 @@ class WavefrontSolver:
     Source: FInC Flow (Nagar et al., 2023), section 4, without its loop over channels.
 
     Attributes:
-        operator: What to invert; its kernel divided by the last tap.
+        operator: Operator to invert; its kernel divided by the last tap.
         inverse: (G, C, C), inverse of the last tap.
     """
 

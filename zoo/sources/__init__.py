@@ -1,4 +1,4 @@
-"""Where a model comes from: a name of the zoo, a folder, or the Hugging Face Hub."""
+"""Sources of models: a name of the zoo, a folder, or the Hugging Face Hub."""
 
 from zoo.sources.hub import HUB, Access
 from zoo.sources.load import load

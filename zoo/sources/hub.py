@@ -48,7 +48,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class Access:
-    """How files of the Hub are got.
+    """Access to files of the Hub.
 
     Attributes:
         local_files_only: Take them from the cache.

@@ -30,11 +30,11 @@ def load(
             Hugging Face Hub; or "local-dir:PATH", a folder with config.json and model.safetensors
             as `flowzoo export` writes it.
         pretrained: False builds the named model with random weights.
-        device: Where the flow will be, such as "cuda"; "auto" is a GPU if there is one. Default:
+        device: Device of the flow, such as "cuda"; "auto" is a GPU if there is one. Default:
             torch's default device.
-        local_files_only: Of the Hub, take only files of the cache.
-        cache_dir: Of the Hub's files; default: what HF_HOME and HF_HUB_CACHE say.
-        token: Of the Hub; default: HF_TOKEN, or that of `hf auth login`; False sends none.
+        local_files_only: Take files of the Hub from the cache only.
+        cache_dir: Cache of the Hub's files; default: what HF_HOME and HF_HUB_CACHE say.
+        token: Token of the Hub; default: HF_TOKEN, or that of `hf auth login`; False sends none.
 
     Raises:
         UnknownModelError: For a name that is not registered, or a path without a scheme.

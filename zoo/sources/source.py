@@ -1,4 +1,4 @@
-"""Where a model comes from: one class a kind, and the word that names each."""
+"""Kinds of sources of models: one class a kind, and the word that names each."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ DEFAULT = Access()
 
 
 class Source(ABC):
-    """Where a model comes from; `str` gives the words that `zoo.load` takes."""
+    """Source of a model; `str` gives the words that `zoo.load` takes."""
 
     @abstractmethod
     def folder(self) -> ModelFolder:

@@ -41,7 +41,7 @@ class VectorFlow(nn.Module):
     """Vectors (B, D) -> latents (B, D), standard normal under the model, and back.
 
     Args:
-        config: What the flow was built from.
+        config: Configuration that the flow was built from.
         chain: Bijections of (B, D) tensors.
     """
 

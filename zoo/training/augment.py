@@ -19,7 +19,7 @@ def augment(images: Tensor, flips: Flips, shift: float, *parts: int | str) -> Te
             symmetries with equal probability.
         shift: Largest shift along each axis, as a share of the side; by whole pixels, the pixels
             of the edge are repeated.
-        *parts: What the choices are a function of, beside the image.
+        *parts: Integers and words that the choices are a function of, beside the image.
     """
     turned, vertical, horizontal, down, right = uniform(images, 5, *parts)[:, :, None].unbind(1)
     coins = {"none": (1.0, 1.0), "horizontal": (1.0, 0.5), "all": (0.5, 0.5)}[flips]
@@ -37,12 +37,12 @@ def augment(images: Tensor, flips: Flips, shift: float, *parts: int | str) -> Te
 
 
 def _taken(side: int, mirrored: Tensor, place: Tensor, shift: float) -> Tensor:
-    """Which pixel along an axis each pixel of the result is taken from, (B, side).
+    """Source along an axis of each pixel of the result, (B, side).
 
     Args:
         side: Pixels of the axis.
         mirrored: Whether the image is mirrored, (B, 1).
-        place: Where in the range of its shifts it is, (B, 1) in [0, 1).
+        place: Place of the image in the range of its shifts, (B, 1) in [0, 1).
         shift: Largest shift, as a share of the side.
     """
     taken = torch.arange(side, device=place.device)

@@ -11,8 +11,8 @@ class Average(AveragedModel):
     """Averaged weights, found in a few kernels and without a question to the device.
 
     Args:
-        model: Whose weights are averaged.
-        device: Where the averages are.
+        model: Model with the weights to average.
+        device: Device of the averages.
         decay: As for `EMA`.
     """
 

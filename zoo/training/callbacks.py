@@ -1,4 +1,4 @@
-"""What happens beside training: averaged weights, and pictures to look at."""
+"""Callbacks beside training: averaged weights, and pictures to look at."""
 
 from pathlib import Path
 

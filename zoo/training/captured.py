@@ -21,7 +21,7 @@ class _Likelihood(nn.Module):
 
 
 def captured(flow: Flow, images: Tensor) -> BitsPerDim:
-    """What maps images and noise to bits/dim as `flow.bits_per_dim` does, unchecked, by graphs.
+    """Record graphs that map images and noise to bits/dim, as `flow.bits_per_dim` but unchecked.
 
     Gradients of all calls are in the same memory, so the optimiser takes a step after each.
 

@@ -51,7 +51,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 def checkpoint_folder(trainer: L.Trainer) -> Path:
-    """Where the run writes its checkpoints."""
+    """Folder of the run's checkpoints."""
     return Path(getattr(trainer.checkpoint_callback, "dirpath", None) or trainer.default_root_dir)
 
 

@@ -1,4 +1,4 @@
-"""Which layer first produced a number that is not finite; looked for only when one has come up."""
+"""Search for the layer that first gave a number that is not finite, once one has come up."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ def first_in_forward(model: nn.Module, run: Callable[[], Any]) -> str | None:
     """The first layer whose result holds NaN or infinity when `run` is run again.
 
     Args:
-        model: Whose layers are watched.
+        model: Model with the layers to watch.
         run: Runs the model.
 
     Returns:

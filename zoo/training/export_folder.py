@@ -52,14 +52,14 @@ def export(
     Args:
         checkpoint: File of `flowzoo train`.
         parent: The model's folder is created here.
-        name: Of the model and its folder; <architecture>_<dataset> if not given.
-        recipe: What it was trained from, if it is not the recipe kept in the checkpoint.
+        name: Name of the model and its folder; <architecture>_<dataset> if not given.
+        recipe: Recipe that it was trained from, if it is not the one kept in the checkpoint.
         data_dir: Raw files; the golden tensors then hold test images of the data set, if its
             licence lets them be passed on.
-        dataset_title: What the card calls the data set, such as one's own folder of images.
+        dataset_title: Title of the data set on the card, such as one's own folder of images.
         pictures: Folder of image files; the golden tensors then hold these instead, each cut to
             the flow's shape and made as small as its images.
-        pictures_licence: Whose they are and under which licence, for the card.
+        pictures_licence: Their owner and licence, for the card.
 
     Returns:
         The model's folder.

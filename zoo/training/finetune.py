@@ -28,14 +28,14 @@ FREE = {"channels", "size", "colour_last"}
 
 @dataclass
 class FineTune:
-    """How a run goes on from the weights of --init_from.
+    """Options of a run that goes on from the weights of --init_from.
 
     Args:
         freeze: Levels that stay as they are: indices, or ranges like "0-1".
         actnorm: Keep the ActNorms of the levels that are not frozen, or initialise them again from
             the first batch.
         lr_factor: Learning rate of the tensors that were taken or mapped, in units of model.lr.
-        channels: What to do if the numbers of colours differ: refuse, or map grey and colours.
+        channels: Treatment of other numbers of colours: refuse, or map grey and colours.
         grey_levels: The images hold 0 .. grey_levels - 1, to be spread over the flow's 256 levels;
             null if they hold 0 .. 255.
     """
@@ -47,7 +47,7 @@ class FineTune:
     grey_levels: int | None = None
 
 
-# What acts in every step, not only at the start: a run that is resumed needs it again.
+# Options that act in every step, not only at the start: a run that is resumed needs them again.
 LASTING = ("freeze", "lr_factor", "grey_levels")
 
 
@@ -57,7 +57,7 @@ def lasting(options: FineTune) -> dict[str, Any]:
 
 
 def described(options: FineTune) -> str:
-    """What the lasting options do, in one line; empty if they do nothing."""
+    """Describe the effect of the lasting options in one line; empty if they have none."""
     parts = []
     if options.freeze:
         parts.append(f"levels {', '.join(map(str, options.freeze))} stay as they are")

@@ -30,7 +30,7 @@ class ImageData(L.LightningDataModule):
         eval_batch_size: Images per validation and test batch, of each process.
         val_images: Number of training images kept for validation.
         seed: Seed of that split.
-        flips: Of training images: none, horizontal, or all eight symmetries of the square.
+        flips: Flips of training images: none, horizontal, or all eight symmetries of the square.
         shift: Largest shift of training images, as a share of the side.
         size: Side, or height and width, to which the images of a folder are cropped and resized;
             of photos, that of the crops.

@@ -133,7 +133,7 @@ def _last(checkpoint: Mapping[str, Any]) -> str:
 
 
 def _options(arguments: list[str]) -> list[str]:
-    """Those arguments that say more of what is trained than the recipes which they name."""
+    """Arguments that say more of what is trained than the recipes which they name."""
     known = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     known.add_argument("-c", "--config", action="append")
     known.add_argument("--data.dir")
@@ -154,7 +154,7 @@ def run_fit(
 ) -> None:
     """Run `fit` of a LightningCLI; its errors become ours."""
     _read_whole_numbers_first()
-    # What the progress bar shows comes from the device, for which each time the host must wait.
+    # The progress bar shows numbers of the device, for which each time the host must wait.
     os.environ.setdefault("TQDM_MINITERS", "10")
     options = {"exit_on_error": False, "usage": f"flowzoo {command} [options]"}
     with warnings.catch_warnings():

@@ -19,7 +19,7 @@ class Losses:
         self._watched: list[tuple[Tensor, LogProb]] = []
 
     def watch(self, log_prob: LogProb) -> Tensor:
-        """What `log_prob` gives, unchecked so far."""
+        """Call `log_prob` unchecked; `close` checks the result."""
         values = log_prob(checked=False)
         self._watched.append((values.detach().isfinite().all(), log_prob))
         return values

@@ -1,4 +1,4 @@
-"""How the allocator treats memory that has been freed."""
+"""The allocator's treatment of memory that has been freed."""
 
 import ctypes
 import platform

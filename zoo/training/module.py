@@ -38,7 +38,7 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 }
 
 Schedule = Literal["cosine", "constant", "trapezoid"]
-# Of the learning rate after the warm-up, by the part of the steps that is done.
+# Factors of the learning rate after the warm-up, by the part of the steps that is done.
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
     "constant": lambda done: 1.0,
@@ -68,7 +68,7 @@ class DensityModule(L.LightningModule):
         return [SaveOnSigterm()]
 
     def guarded(self, log_prob: LogProb) -> Tensor:
-        """What `log_prob` gives, or an error on every rank that names the layer at fault.
+        """Call `log_prob`; raise on every rank an error that names the layer at fault.
 
         In training it comes before the optimiser's step: a GPU is waited for once in a step.
         """
@@ -229,7 +229,7 @@ class FlowModule(DensityModule):
         return [{"params": g, "lr": r} for g, r in zip(groups, rates, strict=True) if g]
 
     def training_step(self, images: Tensor, batch_idx: int) -> Tensor:
-        # Of the epoch, not the step: then no image's noise depends on how batches are cut.
+        # Noise of the epoch, not the step: then no image's noise depends on how batches are cut.
         bits_per_dim = self._bits_per_dim(images, run_seed(), "train", place(self._trainer).epoch)
         mean = bits_per_dim.mean().detach()
         self.log("train/bits_per_dim", mean, prog_bar=True, sync_dist=True)

@@ -1,4 +1,4 @@
-"""What the ranks of a distributed run must do alike."""
+"""Steps that the ranks of a distributed run must do alike."""
 
 from collections.abc import Callable
 from typing import Any
@@ -45,7 +45,7 @@ def on_all_ranks(trainer: L.Trainer | None, likelihood: Callable[[], Tensor]) ->
 
     Args:
         trainer: Who trains; None for a step that is called by itself.
-        likelihood: What computes it.
+        likelihood: Function that computes it.
     """
     failure: NonFiniteError | None = None
     try:
@@ -63,14 +63,14 @@ def on_all_ranks(trainer: L.Trainer | None, likelihood: Callable[[], Tensor]) ->
 
 
 def own(values: Tensor, loader: Any, batch_idx: int) -> Tensor:
-    """Those of a batch's values (B,) that no other rank has too.
+    """Select the values of a batch (B,) that no other rank has too.
 
     Ranks need equally many batches, so where images do not divide evenly torch's sampler gives the
     last ranks some of the first images again, at their end.
 
     Args:
         values: One for each image of the batch.
-        loader: What the batch is of.
+        loader: Loader of the batch.
         batch_idx: Its number.
     """
     assert isinstance(loader, DataLoader)

@@ -1,4 +1,4 @@
-"""What a checkpoint must be, and become, for a run to go on from it as if never interrupted."""
+"""Checks and changes of a checkpoint, so that a run goes on as if never interrupted."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,7 @@ def check_options(section: str, before: dict[str, Any], now: Mapping[str, Any]) 
     """Raise ConfigError unless the options of a checkpoint's run are those of this one, too.
 
     Args:
-        section: Of the recipe.
+        section: Section of the recipe.
         before: Options of the run that wrote the checkpoint.
         now: Options of the run that goes on, and perhaps others.
     """

@@ -20,7 +20,7 @@ from zoo.errors import DataError
 
 
 class Place(NamedTuple):
-    """Where a run stands.
+    """Place of a run in its data.
 
     Attributes:
         epoch: Passes through the data behind it.
@@ -32,7 +32,7 @@ class Place(NamedTuple):
 
 
 def place(trainer: L.Trainer | None) -> Place:
-    """Where the trainer stands; at the start, for data that no trainer uses."""
+    """Place of the trainer; the start, for data that no trainer uses."""
     if trainer is None:
         return Place(0, 0)
     # Not trainer.current_epoch: a run that is resumed at the end of an epoch counts it later.
@@ -42,7 +42,7 @@ def place(trainer: L.Trainer | None) -> Place:
 
 
 def run_seed() -> int:
-    """What seed_everything was called with; 0 if it was not."""
+    """Seed that seed_everything was called with; 0 if it was not."""
     return int(os.environ.get("PL_GLOBAL_SEED", "0"))
 
 
@@ -54,7 +54,7 @@ class ShuffledSampler(DistributedSampler[int]):
     large. Lightning shards the sampler of any other class itself, in another way.
 
     Args:
-        rows: What is sampled.
+        rows: Rows to sample.
         batch_size: Rows per batch of one rank.
         trainer: Who trains; None for the first epoch from its start.
 

@@ -1,4 +1,4 @@
-"""What makes training faster or smaller without changing what is trained."""
+"""Options that make training faster or smaller without changing what is trained."""
 
 from typing import Any, Literal
 
@@ -24,10 +24,10 @@ class Speed(Callback):
     While it lasts denormal numbers count as zero, and on Linux freed memory stays in the process.
 
     Args:
-        nets: What the coupling nets compute in while they train. "bfloat16" pays on machines with
+        nets: Type of the coupling nets while they train. "bfloat16" pays on machines with
             instructions for it; the bijections stay in float32.
         compile: Compile the flow, which takes a minute or two at first and needs a C++ compiler.
-        activations: What the backward pass keeps: "store" everything, "checkpoint" the input of
+        activations: Tensors for the backward pass: "store" everything, "checkpoint" the input of
             each layer, "invert" only what leaves a level; the others cost a second forward pass,
             and the last an inverse.
         capture: On a GPU, replay forward and backward as CUDA graphs from the second step on: small
