@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "zoo"
 # From the ground up: a room imports itself and those before it.
 ROOMS = (
-    *("errors", "files", "solvers", "bijections", "config", "exact", "images", "flow", "pictures"),
+    *("errors", "files", "documents", "solvers", "bijections", "config", "exact", "images", "flow"),
+    "pictures",
     *("architectures", "data", "folder", "sources", "latents", "evaluation", "cards", "publish"),
     *("training", "tabular", "cli"),
 )

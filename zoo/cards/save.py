@@ -11,7 +11,7 @@ from zoo.cards.card import write_card
 from zoo.cards.licences import check_licence
 from zoo.errors import ArgumentError
 from zoo.flow import Flow
-from zoo.folder import ModelFolder, content_hash, make_golden
+from zoo.folder import ModelFolder, is_identity, make_golden
 from zoo.folder.model_folder import RECIPE, check_name
 
 
@@ -64,5 +64,5 @@ def _kept(flow: Flow) -> dict[str, Any]:
     """What config.json said of the same weights; of changed ones, which they came from."""
     if not flow.origin:
         return {}
-    same = flow.origin["sha256"] == content_hash(flow.state_dict())
+    same = is_identity(flow.origin["identity"], flow)
     return dict(flow.about) if same else {"parent": flow.origin}

@@ -9,7 +9,7 @@ from zoo.architectures import Architecture, find_architecture
 from zoo.data import DatasetFacts, facts_of
 from zoo.errors import WeightsError
 from zoo.flow import Flow
-from zoo.folder import Golden, ModelFolder
+from zoo.folder import Golden, ModelFolder, is_identity
 from zoo.folder.model_folder import EVALUATION
 from zoo.sources import HUB, MODELS
 
@@ -50,9 +50,10 @@ class Subject:
         return subject
 
     def owns(self, evaluation: dict[str, Any]) -> bool:
-        """Whether an evaluation is of these weights and has what figures are drawn from."""
+        """Whether an evaluation is of this flow and has what figures are drawn from."""
         measured = {"likelihood_histogram", "hostile"} <= evaluation.keys()
-        return measured and evaluation.get("sha256") == self.folder.sha256
+        whose = evaluation.get("identity", evaluation.get("sha256"))  # the oldest have no identity
+        return measured and is_identity(whose, self.flow)
 
     @property
     def about(self) -> dict[str, Any]:

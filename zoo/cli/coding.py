@@ -25,7 +25,7 @@ from zoo.cli.common import (
 )
 from zoo.cli.outputs import check_outputs
 from zoo.errors import require
-from zoo.folder import content_hash
+from zoo.folder import identity
 from zoo.latents import LatentFile
 from zoo.pictures import AS_IT_IS, endings, expand, read_images, write_image
 from zoo.sources import load, parse
@@ -64,8 +64,7 @@ def encode(
         "encoding",
         lambda chosen: flow.encode(torch.stack([pixels[i] for i in chosen])),
     )
-    sha256 = content_hash(flow.state_dict())
-    LatentFile(str(source), sha256, [fitted for _, _, fitted in read], latents).save(output)
+    LatentFile(str(source), identity(flow), [fitted for _, _, fitted in read], latents).save(output)
     changed = " as changed above" * any(fitted.changes != AS_IT_IS for _, _, fitted in read)
     console.print(
         f"{len(read)} images encoded, each verified to come back exactly{changed}: {output}",
@@ -112,7 +111,8 @@ def encode_dataset(
         console.print(
             f"{index['images']:,} images in {len(index['shards'])} shards, each verified to come "
             f"back exactly, {index['float64']:,} of them by float64, and of these "
-            f"{index['kept']:,} by pixels kept in the latents: {output}/",
+            f"{index['kept']:,} by pixels kept in the latents; all shards read back at "
+            f"{index['read_back']}: {output}/",
             soft_wrap=True,
         )
 
@@ -129,7 +129,7 @@ def decode(
     """Decode latents into the images that were encoded, as PNG files."""
     file = LatentFile.load(latents)
     flow = load(model or file.model)
-    file.check_model(content_hash(flow.state_dict()))
+    file.check_model(flow)
     names = _distinct([_inside(image.name) for image in file.images])
     paths = [output / f"{name}.png" for name in names]
     check_outputs(paths, [latents], overwrite=overwrite)

@@ -10,7 +10,7 @@ from zoo.cli.common import OWN_HELP, Batch, ModelArgument, Splits, check_splits,
 from zoo.data import load_images
 from zoo.errors import DataError, require
 from zoo.files import write_json
-from zoo.folder import content_hash
+from zoo.folder import content_hash, identity
 from zoo.images import spread_levels
 from zoo.sources import list_models, parse
 
@@ -66,8 +66,13 @@ def evaluate(
             seed=seed,
             progress=lambda task, count: bars.advance(tasks[task], count),
         )
-    identity = {"sha256": content_hash(flow.state_dict()), "dataset": dataset, "split": "test"}
-    document = {**identity, **result}
+    document = {
+        "sha256": content_hash(flow.state_dict()),
+        "identity": identity(flow),
+        "dataset": dataset,
+        "split": "test",
+        **result,
+    }
     if output is None:
         path = folder.write_evaluation(document)
     else:

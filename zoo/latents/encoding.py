@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from zoo.data import FOLDER, Split, Splits, find_image_set
 from zoo.errors import ArgumentError, DataError, NotInvertibleError
 from zoo.flow import Flow
-from zoo.folder import content_hash
+from zoo.folder import identity
 from zoo.folder.versions import versions
 from zoo.images import check_images, spread_levels
 from zoo.latents.shards import EncodedSet, ShardFolder, read_index
@@ -97,7 +97,7 @@ class ShardData(L.LightningDataModule):
         channels, height, width = self.images.shape[1:]
         encoded = EncodedSet(
             model=self.source,
-            sha256=content_hash(self.flow.state_dict()),
+            sha256=identity(self.flow),
             dataset=self.dataset,
             split=self.split,
             images=len(self.images),
