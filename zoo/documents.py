@@ -61,20 +61,22 @@ def fits(value: Any, schema: Any) -> bool:
 
     Args:
         value: Any.
-        schema: A type, such as `dict[str, int | None]`; or a dict with the schema of each entry
-            that there must be, beside any others.
+        schema: A type, such as `dict[str, int | None]`; a list with the schema of all its entries;
+            or a dict with the schema of each entry that there must be, beside any others.
     """
     kind, of = get_origin(schema), get_args(schema)
     if isinstance(schema, Mapping):
-        return type(value) is dict and lacking(value, schema) is None
+        return isinstance(value, dict) and lacking(value, schema) is None
     if kind in (Union, types.UnionType):
         return any(fits(value, choice) for choice in of)
     if kind is Literal:
         return value in of
     if kind is dict:
-        return type(value) is dict and all(fits(entry, of[1]) for entry in value.values())
-    if kind is list:
-        return type(value) is list and all(fits(entry, of[0]) for entry in value)
+        return isinstance(value, dict) and all(
+            fits(key, of[0]) and fits(entry, of[1]) for key, entry in value.items()
+        )
+    if isinstance(schema, list):
+        return isinstance(value, list) and all(fits(entry, schema[0]) for entry in value)
     if kind is tuple:
         return (
             isinstance(value, list | tuple) and len(value) == len(of) and all(map(fits, value, of))
@@ -84,7 +86,7 @@ def fits(value: Any, schema: Any) -> bool:
 
 def lacking(value: Any, schema: Any) -> str | None:
     """The first entry of a schema that a value has not, or of another type; None if it has all."""
-    if not isinstance(schema, Mapping) or type(value) is not dict:
+    if not isinstance(schema, Mapping) or not isinstance(value, dict):
         return "the right type"
     wrong = (key for key, of in schema.items() if key not in value or not fits(value[key], of))
     return next(wrong, None)

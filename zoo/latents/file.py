@@ -14,7 +14,7 @@ from zoo.flow import Flow
 from zoo.folder import identity, is_identity
 from zoo.pictures import Fitted
 
-SCHEMA = {"model": str, "sha256": str, "images": list[dict[str, Any]]}
+SCHEMA = {"model": str, "sha256": str, "images": [dict[str, Any]]}
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from zoo.files import remove_abandoned, write_atomically, write_json
 INDEX = "index.json"
 LATENTS = "latents"
 MOST_INDEX = 2**30  # bytes: it holds the names of all images
-ENTRY = {"images": int, "dtype": Literal["float32", "float64"], "versions": dict[str, Any]}
+ENTRY = {"file": str, "images": int, "dtype": Literal["float32", "float64"]}
 
 
 @dataclass(frozen=True)
@@ -258,9 +258,8 @@ def read_index(folder: Path) -> dict[str, Any]:
 
 def _check_shards(index: dict[str, Any], encoded: EncodedSet) -> None:
     """Raise DocumentError unless these are all shards, in their order, as they were written."""
-    if not fits(index["shards"], list[dict[str, Any]]) or not all(
-        entry.get("file") == file_name(k) and fits(entry, ENTRY)
-        for k, entry in enumerate(index["shards"])
+    if not fits(index["shards"], [ENTRY]) or any(
+        entry["file"] != file_name(k) for k, entry in enumerate(index["shards"])
     ):
         raise DocumentError("its shards are not as they were written")
     if len(index["shards"]) != encoded.shards:

@@ -47,9 +47,7 @@ class Model:
         )
 
 
-MODELS = {
-    name: make(Model, {"name": name, **fields}) for name, fields in read_json(FILE).items()
-}
+MODELS = {name: make(Model, {"name": name, **fields}) for name, fields in read_json(FILE).items()}
 
 
 def list_models(pattern: str = "*", pretrained: bool = False) -> list[str]:
