@@ -268,7 +268,7 @@ def test_a_model_without_an_evaluation_says_so(copy: Path) -> None:
     ("file", "entries", "error", "message"),
     [
         ("eval.json", {"sha256": "0"}, WeightsError, "is of other weights .* flowzoo evaluate"),
-        ("eval.json", {"protocol": {}}, ConfigError, "lacks what a card shows .*'draws"),
+        ("eval.json", {"protocol": {}}, ConfigError, "lacks what a card shows .*draws"),
         ("config.json", {"parent": "finc_mnist"}, ConfigError, "lacks what a card shows"),
         ("config.json", {"dataset": None}, ConfigError, "lacks a name or a dataset"),
         ("config.json", {"sha256": "0"}, WeightsError, "not hold the announced weights"),

@@ -9,7 +9,7 @@ import json
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,6 +20,12 @@ T = TypeVar("T")
 KEY, SEAL = "flowzoo", "sha256"
 # Far more than any file of a model needs, and little enough to be read in a second.
 MOST_BYTES, MOST_TENSORS = 2**26, 2**17
+
+
+class Each(NamedTuple):
+    """The schema of every entry of a dict, whatever their keys."""
+
+    schema: Any
 
 
 class DocumentError(ValueError):
@@ -71,10 +77,9 @@ def fits(value: Any, schema: Any) -> bool:
         return any(fits(value, choice) for choice in of)
     if kind is Literal:
         return value in of
-    if kind is dict:
-        return isinstance(value, dict) and all(
-            fits(key, of[0]) and fits(entry, of[1]) for key, entry in value.items()
-        )
+    if isinstance(schema, Each) or kind is dict:
+        entry = schema.schema if isinstance(schema, Each) else of[1]
+        return isinstance(value, dict) and fits([*value.values()], [entry])
     if isinstance(schema, list):
         return isinstance(value, list) and all(fits(entry, schema[0]) for entry in value)
     if kind is tuple:
@@ -88,8 +93,11 @@ def lacking(value: Any, schema: Any) -> str | None:
     """The first entry of a schema that a value has not, or of another type; None if it has all."""
     if not isinstance(schema, Mapping) or not isinstance(value, dict):
         return "the right type"
-    wrong = (key for key, of in schema.items() if key not in value or not fits(value[key], of))
-    return next(wrong, None)
+    for key, of in schema.items():
+        if key not in value or not fits(value[key], of):
+            inner = isinstance(of, Mapping) and lacking(value.get(key), of)
+            return f"{key}: {inner}" if inner else key
+    return None
 
 
 def make(cls: type[T], values: Any) -> T:

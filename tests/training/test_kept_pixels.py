@@ -1,4 +1,4 @@
-"""Images kept in a file are those of the data set, or are made anew; figures are never half gone."""
+"""Images kept in a file are those of the data set, or are made anew; figures are whole."""
 
 import os
 from pathlib import Path

@@ -131,3 +131,8 @@ def _check_tensors(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], pa
                 f"{path}: {name} is {found[name].dtype} {tuple(found[name].shape)}, the model's "
                 f"is {tensor.dtype} {tuple(tensor.shape)}. It belongs to another model or version."
             )
+        indices = found[name].cpu()
+        if name.endswith("permutation") and not torch.equal(
+            indices.sort().values, torch.arange(indices.numel())
+        ):
+            raise WeightsError(f"{path}: {name} is no permutation. Get the file again.")
