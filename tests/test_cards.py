@@ -245,7 +245,8 @@ def test_notes_are_on_the_card(copy: Path) -> None:
 
 def test_figures_of_another_evaluation_are_not_shown(copy: Path) -> None:
     histogram = read_json(copy / "eval.json")["likelihood_histogram"]
-    change(copy / "eval.json", likelihood_histogram={**histogram, "edges": []})
+    edges = [edge + 1 for edge in histogram["edges"]]
+    change(copy / "eval.json", likelihood_histogram={**histogram, "edges": edges})
     card = render_card(copy)
     assert not any(f"]({figure})" in card for figure in FIGURES)
 

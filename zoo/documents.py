@@ -16,6 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from zoo.errors import ConfigError
+
 T = TypeVar("T")
 KEY, SEAL = "flowzoo", "sha256"
 # Far more than any file of a model needs, and little enough to be read in a second.
@@ -30,6 +32,18 @@ class Each(NamedTuple):
 
 class DocumentError(ValueError):
     """A file that is not what it should be; its readers say which, and what to do."""
+
+
+def read_text(path: str | Path) -> str:
+    """The content of a text file.
+
+    Raises:
+        ConfigError: If it cannot be read, or is not in UTF-8.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as text in UTF-8: {error}.") from error
 
 
 def read_json(path: Path, schema: Any = dict[str, Any], most: int = MOST_BYTES) -> Any:
@@ -86,6 +100,8 @@ def fits(value: Any, schema: Any) -> bool:
         return (
             isinstance(value, list | tuple) and len(value) == len(of) and all(map(fits, value, of))
         )
+    if type(value) is int and schema in (int, float) and not -(2**63) <= value < 2**63:
+        return False
     return schema is Any or type(value) in ((int, float) if schema is float else (schema,))
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from zoo.cards.card import write_card
 from zoo.cards.licences import check_licence
 from zoo.errors import ArgumentError
+from zoo.files import user_path
 from zoo.flow import Flow
 from zoo.folder import ModelFolder, is_identity, make_golden
 from zoo.folder.model_folder import RECIPE, check_name
@@ -43,7 +44,7 @@ def save_flow(
     """
     if flow.dtype != torch.float32:
         raise ArgumentError(f"weights are saved in float32, these are {flow.dtype}: flow.float().")
-    path = Path(folder).expanduser()
+    path = user_path(folder)
     entries = {
         **_kept(flow),
         "name": check_name(name or path.resolve().name),

@@ -1,6 +1,7 @@
 """`flowzoo encode`, `encode-dataset` and `decode`: image files to exact latents and back."""
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,8 @@ from zoo.cli.common import (
     in_batches,
 )
 from zoo.cli.outputs import check_outputs
-from zoo.errors import require
+from zoo.documents import MOST_TENSORS
+from zoo.errors import ImageError, require
 from zoo.folder import identity
 from zoo.latents import LatentFile
 from zoo.pictures import AS_IT_IS, endings, expand, read_images, write_image
@@ -46,6 +48,8 @@ def encode(
     """Encode image files into exact latents."""
     files, skipped = expand(images)
     check_outputs([output], files, overwrite=overwrite)
+    if len(files) > MOST_TENSORS:
+        raise ImageError(f"{len(files):,} images are too many for a file; use encode-dataset.")
     if skipped:
         console.print(f"{len(skipped)} files are no images by their names: {endings(skipped)}")
     source = parse(model).pin()  # decode may run elsewhere, and later
@@ -149,15 +153,17 @@ def decode(
 
 def _inside(name: str) -> str:
     """A path that stays in its folder, whatever it was: a file of latents may come from anyone."""
-    path = Path(name)
+    path = Path(name.replace("\0", ""))
     return "/".join(part for part in path.parts if part not in ("..", path.anchor)) or "image"
 
 
 def _distinct(names: list[str]) -> list[str]:
     """Number those that occur more than once, or would on disks that do not tell a from A."""
     distinct: dict[str, str] = {}
+    numbers: dict[str, Iterator[int]] = {}  # goes on for each name where it stopped
     for name in names:
-        candidates = itertools.chain([name], (f"{name}_{i}" for i in itertools.count(1)))
-        found = next(c for c in candidates if c.casefold() not in distinct)
+        found, number = name, numbers.setdefault(name.casefold(), itertools.count(1))
+        while found.casefold() in distinct:
+            found = f"{name}_{next(number)}"
         distinct[found.casefold()] = found
     return list(distinct.values())

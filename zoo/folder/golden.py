@@ -47,7 +47,7 @@ class Golden:
             tensors, _ = read_tensors(path)
             found = cls(**{**tensors, "natural": int(tensors["natural"])})  # type: ignore[arg-type]
             found._check_shapes()
-        except (OSError, DocumentError, KeyError, TypeError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             raise WeightsError(f"{path} is missing or damaged ({error!r}).") from error
         return found
 

@@ -13,7 +13,7 @@ from typing import Any
 from safetensors.torch import save
 
 from zoo.architectures import config_from_json, config_to_json
-from zoo.documents import DocumentError, content_hash, read_json
+from zoo.documents import DocumentError, content_hash, read_json, read_text
 from zoo.errors import ArgumentError, ConfigError, DamagedError, WeightsError
 from zoo.files import write_atomically, write_json
 from zoo.flow import Flow
@@ -161,7 +161,7 @@ class ModelFolder:
     def text(self, name: str) -> str | None:
         """The content of a text file, or None if there is none."""
         path = self.path / name
-        return path.read_text(encoding="utf-8") if path.is_file() else None
+        return read_text(path) if path.is_file() else None
 
     def present(self) -> dict[str, Path]:
         """The model's files that are there, by name."""

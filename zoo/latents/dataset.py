@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from zoo.documents import DocumentError
 from zoo.errors import LatentError
+from zoo.files import user_path
 from zoo.flow import Flow
 from zoo.folder import identity, is_identity
 from zoo.images import gather_levels
@@ -41,7 +42,7 @@ class LatentSet(Dataset[Tensor]):
     """
 
     def __init__(self, folder: str | Path, model: str | None = None) -> None:
-        self.folder = Path(folder).expanduser()
+        self.folder = user_path(folder)
         index = read_index(self.folder)
         if "shards" not in index:
             raise LatentError(

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from zoo.data import FOLDER, Split, Splits, find_image_set
 from zoo.errors import ArgumentError, DataError, NotInvertibleError
+from zoo.files import user_path
 from zoo.flow import Flow
 from zoo.folder import identity
 from zoo.folder.versions import versions
@@ -78,7 +79,7 @@ class ShardData(L.LightningDataModule):
         # More processes than shards are no mistake, least of all near the end of a resumed run.
         self.allow_zero_length_dataloader_with_multiple_devices = True
         self.flow, self.source, self.output = flow, source, output
-        self.dataset, self.directory, self.split = dataset, directory.expanduser(), split
+        self.dataset, self.directory, self.split = dataset, user_path(directory), split
         self.shard_size = shard_size
         # The config says what becomes of the images of a folder.
         self.image_set = find_image_set(dataset, flow.config.size, flow.config.channels, splits)

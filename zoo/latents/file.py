@@ -1,5 +1,6 @@
 """Latents of some images in one file, together with what is needed to decode them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,9 @@ class LatentFile:
             check(about, SCHEMA)
             images = [make(Fitted, image) for image in about["images"]]
             latents = [tensors[str(i)] for i in range(len(images))]
+            for image, z in zip(images, latents, strict=True):
+                if z.dim() != 1 or z.numel() % math.prod(image.size):
+                    raise DocumentError(f"the latents of {image.name} are not of its size")
         except (OSError, DocumentError, ImageError, KeyError) as error:
             raise LatentError(
                 f"{path} is not a file of latents that flowzoo encode wrote ({error})."

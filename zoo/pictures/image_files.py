@@ -209,6 +209,8 @@ def open_frames(path: Path, mode: str) -> list[Frame]:
     Raises:
         ImageError: If the file is no image, or has more than 8 bits per channel.
     """
+    if path.exists() and not path.is_file():  # to open a pipe would wait for a writer
+        raise ImageError(f"{path} is no file. Name an image file.")
     try:
         with Image.open(path) as picture:
             return [_upright(frame, path, mode) for frame in _frames(picture)]

@@ -6,6 +6,7 @@ from typing import Any
 from zoo.architectures import config_from_json
 from zoo.cards import save_flow
 from zoo.data import facts_of, load_images
+from zoo.documents import read_text
 from zoo.errors import ArgumentError, FlowzooError, WeightsError
 from zoo.flow import Flow
 from zoo.folder import ModelFolder
@@ -74,7 +75,7 @@ def export(
         natural = spread_levels(load_images(dataset, data_dir, "test")[:GOLDEN_IMAGES], levels)
     else:
         natural = None
-    text = recipe.read_text(encoding="utf-8") if recipe else saved.get("recipe")
+    text = read_text(recipe) if recipe else saved.get("recipe")
     if not text:
         raise WeightsError(f"{checkpoint} holds no recipe. Name it with --recipe.")
     about = {
