@@ -233,7 +233,12 @@ class ModelFolder:
         old = self._hidden("old")
         if self.path.exists():
             self.path.rename(old)
-        new.rename(self.path)
+        try:
+            new.rename(self.path)
+        except OSError:
+            if old.exists():
+                old.rename(self.path)
+            raise
         if old.exists():
             for path in old.iterdir():
                 if path.name not in FILES or path.name == NOTES:
