@@ -245,7 +245,8 @@ def test_notes_are_on_the_card(copy: Path) -> None:
 
 def test_figures_of_another_evaluation_are_not_shown(copy: Path) -> None:
     histogram = read_json(copy / "eval.json")["likelihood_histogram"]
-    change(copy / "eval.json", likelihood_histogram={**histogram, "edges": []})
+    edges = [edge + 1 for edge in histogram["edges"]]
+    change(copy / "eval.json", likelihood_histogram={**histogram, "edges": edges})
     card = render_card(copy)
     assert not any(f"]({figure})" in card for figure in FIGURES)
 
@@ -268,7 +269,7 @@ def test_a_model_without_an_evaluation_says_so(copy: Path) -> None:
     ("file", "entries", "error", "message"),
     [
         ("eval.json", {"sha256": "0"}, WeightsError, "is of other weights .* flowzoo evaluate"),
-        ("eval.json", {"protocol": {}}, ConfigError, "lacks what a card shows .*'draws"),
+        ("eval.json", {"protocol": {}}, ConfigError, "lacks what a card shows .*draws"),
         ("config.json", {"parent": "finc_mnist"}, ConfigError, "lacks what a card shows"),
         ("config.json", {"dataset": None}, ConfigError, "lacks a name or a dataset"),
         ("config.json", {"sha256": "0"}, WeightsError, "not hold the announced weights"),

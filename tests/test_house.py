@@ -15,6 +15,7 @@ ROOMS = (
         "errors",
         "files",
         "devices",
+        "documents",
         "solvers",
         "bijections",
         "config",

@@ -1,6 +1,7 @@
 """The shards of an encoded data set, read back."""
 
 import json
+import os
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -200,7 +201,11 @@ def test_the_index_says_what_was_verified_and_what_needed_float64(folder, encode
 
 
 def test_what_is_left_of_a_killed_write_is_removed(folder, encoded) -> None:
-    (folder / f".{file_name(1)}.abc").write_bytes(b"half")
+    left = folder / f".{file_name(1)}.0123abcd"
+    left.write_bytes(b"half")
+    ShardFolder(folder, encoded).finish()
+    assert left.exists(), "another process may be writing it"
+    os.utime(left, (0, 0))
     ShardFolder(folder, encoded).finish()
     assert sorted(path.name for path in folder.iterdir()) == [INDEX, *map(file_name, range(3))]
 

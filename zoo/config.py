@@ -23,6 +23,7 @@ LATER = {
 }
 MOST_WEIGHTS, MOST_PIXELS = 2**31, 2**28
 MAGNITUDE_FACTOR = 16
+MOST_BOUND = 1e18
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,9 +137,11 @@ class FlowConfig:
 
 
 def check_bound(name: str, value: object) -> None:
-    """Raise ConfigError unless the value is a positive finite number."""
-    if type(value) not in (int, float) or not 0 < value < math.inf:  # type: ignore[operator]
-        raise ConfigError(f"{name} must be a positive number or null; got {value!r}.")
+    """Raise ConfigError unless the value is a positive number that float32 and int64 hold."""
+    if type(value) not in (int, float) or not 0 < value <= MOST_BOUND:  # type: ignore[operator]
+        raise ConfigError(
+            f"{name} must be null, or positive and at most {MOST_BOUND:g}; got {value!r}."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

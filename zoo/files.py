@@ -12,8 +12,25 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.errors import ArgumentError
+
 ABANDONED_S = 3600
+LONGEST = 240  # bytes of a name, of the 255 that a disk takes, beside those added to it
 FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+def user_path(path: str | Path) -> Path:
+    """A path with ~ spelt out.
+
+    Raises:
+        ArgumentError: If it can be none of this machine.
+    """
+    try:
+        if "\0" in str(path):
+            raise RuntimeError("it holds a zero byte")
+        return Path(path).expanduser()
+    except RuntimeError as error:  # a user that is not known
+        raise ArgumentError(f"{str(path)!r} is no path: {error}.") from error
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -33,7 +50,8 @@ def write_parts_atomically(path: Path, parts: Iterable[bytes | memoryview]) -> N
         with path.open("wb") as file:
             file.writelines(parts)
         return
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    end = os.fsdecode(os.fsencode(path.name)[-LONGEST:])
+    temporary = path.with_name(f".{end}.{secrets.token_hex(4)}")
     try:
         # As open() does: the umask decides who may read it.
         descriptor = os.open(temporary, FLAGS, 0o666)

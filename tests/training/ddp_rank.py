@@ -51,10 +51,10 @@ class Poison(Callback):
 
 
 def main(folder: Path, checkpoint: str, rank: str) -> None:
-    pictures, save_image = [], callbacks.save_image
-    callbacks.save_image = lambda images, path: (
+    pictures, write_grid = [], callbacks.write_grid
+    callbacks.write_grid = lambda images, path, columns: (
         pictures.append(str(path)),
-        save_image(images, path),
+        write_grid(images, path, columns),
     )
     train(["--config", str(folder / "whole.yaml")])
     torch.save(pictures, folder / f"pictures-{rank}.pt")

@@ -26,7 +26,7 @@ from zoo import load
 from zoo.architectures.registry import ARCHITECTURES
 from zoo.data import load_images
 from zoo.errors import ArgumentError, ConfigError, ImageError
-from zoo.folder import content_hash
+from zoo.folder import content_hash, identity
 from zoo.training.average import Average
 from zoo.training.callbacks import EMA
 from zoo.training.checkpoints import read_checkpoint
@@ -233,7 +233,8 @@ def test_init_from_starts_with_the_weights_of_a_model(trained: Path, tmp_path: P
     resumed = run(tmp_path / "resumed", 3, "--ckpt_path", str(last))
     for checkpoint in (last, resumed):
         exported = export(checkpoint, tmp_path / "exported")
-        parent = {"name": "model", "sha256": content_hash(flow.state_dict())}
+        sha256 = content_hash(flow.state_dict())
+        parent = {"name": "model", "sha256": sha256, "identity": identity(flow)}
         assert read_config(exported)["parent"] == parent
     with pytest.raises(ConfigError, match="pass one of them"):
         run(tmp_path / "both", 2, "--init_from", source, "--ckpt_path", str(last))

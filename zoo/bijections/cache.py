@@ -1,6 +1,7 @@
 """Values that depend on weights only, computed once per version of the weights."""
 
 import itertools
+import os
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -81,6 +82,19 @@ def kept(value: T) -> T:
     return value
 
 
+# A thread may hold a lock while another forks: in the new process nobody would open it again.
+_remembering: "weakref.WeakSet[WeightCache | Watch]" = weakref.WeakSet()
+
+
+def _start_anew() -> None:
+    for each in list(_remembering):
+        each.start_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_anew)
+
+
 class WeightCache(nn.Module):
     """Remembers the values computed from a set of weights until one of the weights changes.
 
@@ -100,6 +114,11 @@ class WeightCache(nn.Module):
     def __init__(self, max_entries: int = 4) -> None:
         super().__init__()
         self.max_entries = max_entries
+        self.start_anew()
+        _remembering.add(self)
+
+    def start_anew(self) -> None:
+        """Forget everything, whoever holds the lock."""
         self._versions: list[_Version] = []
         self._values: dict[Hashable, Any] = {}
         self._lock = threading.Lock()
@@ -139,6 +158,11 @@ class Watch:
     """
 
     def __init__(self) -> None:
+        self.start_anew()
+        _remembering.add(self)
+
+    def start_anew(self) -> None:
+        """Forget the copy, whoever holds the lock."""
         self._known: dict[tuple[torch.dtype, torch.device], Tensor] = {}
         self._lock = threading.Lock()
 

@@ -24,7 +24,7 @@ def read_stamp(path: Path) -> dict[str, str]:
     try:
         with Image.open(path) as picture:
             return dict(getattr(picture, "text", {}))
-    except (OSError, SyntaxError):  # both are Pillow's for damaged files
+    except Exception:  # Pillow's plugins raise many kinds on damaged files
         return {}
 
 

@@ -22,7 +22,7 @@ from zoo.pictures import grid, to_picture
 def draw_figures(folder: ModelFolder) -> dict[str, str]:
     """Write every figure that can be drawn into a model's folder, the same for the same weights.
 
-    Those that were there before are removed.
+    Those that were there before are removed once these are written.
 
     Returns:
         Why the others cannot be drawn, by their names.
@@ -33,15 +33,17 @@ def draw_figures(folder: ModelFolder) -> dict[str, str]:
     """
     subject = Subject.read(folder)
     grids, missing = gallery(subject.flow, subject.golden)
-    for name in FIGURES:
-        (folder.path / name).unlink(missing_ok=True)
-    for name, (images, columns) in grids.items():
-        write_figure(subject, name, to_picture(grid(images, columns)))
-    write_figure(subject, "architecture.png", _picture(architecture(subject.flow)))
+    pictures = {name: to_picture(grid(*images)) for name, images in grids.items()}
+    pictures["architecture.png"] = _picture(architecture(subject.flow))
     if subject.evaluation is None:
-        return {**missing, "histogram.png": "not evaluated yet; flowzoo evaluate"}
-    histogram = likelihood(subject.evaluation["likelihood_histogram"])
-    write_figure(subject, "histogram.png", _picture(histogram))
+        missing = {**missing, "histogram.png": "not evaluated yet; flowzoo evaluate"}
+    else:
+        histogram = likelihood(subject.evaluation["likelihood_histogram"])
+        pictures["histogram.png"] = _picture(histogram)
+    for name, picture in pictures.items():
+        write_figure(subject, name, picture)
+    for name in set(FIGURES) - set(pictures):
+        (folder.path / name).unlink(missing_ok=True)
     return missing
 
 

@@ -10,8 +10,9 @@ from torch import Tensor
 from zoo.cards.card import write_card
 from zoo.cards.licences import check_licence
 from zoo.errors import ArgumentError
+from zoo.files import user_path
 from zoo.flow import Flow
-from zoo.folder import ModelFolder, content_hash, make_golden
+from zoo.folder import ModelFolder, is_identity, make_golden
 from zoo.folder.model_folder import RECIPE, check_name
 
 
@@ -43,7 +44,7 @@ def save_flow(
     """
     if flow.dtype != torch.float32:
         raise ArgumentError(f"weights are saved in float32, these are {flow.dtype}: flow.float().")
-    path = Path(folder).expanduser()
+    path = user_path(folder)
     entries = {
         **_kept(flow),
         "name": check_name(name or path.resolve().name),
@@ -64,5 +65,5 @@ def _kept(flow: Flow) -> dict[str, Any]:
     """Entries of config.json to keep; of changed weights only the parent."""
     if not flow.origin:
         return {}
-    same = flow.origin["sha256"] == content_hash(flow.state_dict())
+    same = is_identity(flow.origin["identity"], flow)
     return dict(flow.about) if same else {"parent": flow.origin}

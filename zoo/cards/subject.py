@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from zoo.architectures import Architecture, find_architecture
+from zoo.cards.measured import check_about, check_measured
 from zoo.data import DatasetFacts, facts_of
-from zoo.errors import WeightsError
+from zoo.documents import DocumentError
+from zoo.errors import ConfigError, WeightsError
 from zoo.flow import Flow
-from zoo.folder import Golden, ModelFolder
-from zoo.folder.model_folder import EVALUATION
+from zoo.folder import Golden, ModelFolder, is_identity
+from zoo.folder.model_folder import CONFIG, EVALUATION
 from zoo.sources import HUB, MODELS
 
 
@@ -37,7 +39,7 @@ class Subject:
         """Read a model's folder.
 
         Raises:
-            ConfigError: If config.json lacks a name or a data set, or eval.json is damaged.
+            ConfigError: If config.json or eval.json lacks what a card shows.
             WeightsError: If the weights, or those evaluated, are not the ones announced.
         """
         _, _, evaluation = folder.name, folder.dataset, folder.evaluation
@@ -47,12 +49,22 @@ class Subject:
                 f"{folder.path / EVALUATION} is of other weights or an older flowzoo. Measure "
                 "these: flowzoo evaluate."
             )
+        try:
+            check_about(folder.config)
+            if evaluation is not None:
+                check_measured(evaluation)
+        except DocumentError as error:
+            raise ConfigError(
+                f"{CONFIG} or {EVALUATION} in {folder.path} lacks what a card shows ({error}). Get "
+                "the file again, or measure again: flowzoo evaluate."
+            ) from error
         return subject
 
     def owns(self, evaluation: dict[str, Any]) -> bool:
-        """Whether an evaluation is of these weights and has what figures are drawn from."""
+        """Whether an evaluation is of this flow, by this version."""
         measured = {"likelihood_histogram", "hostile"} <= evaluation.keys()
-        return measured and evaluation.get("sha256") == self.folder.sha256
+        whose = evaluation.get("identity", evaluation.get("sha256"))  # the oldest have no identity
+        return measured and is_identity(whose, self.flow)
 
     @property
     def about(self) -> dict[str, Any]:

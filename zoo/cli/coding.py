@@ -1,6 +1,7 @@
 """`flowzoo encode`, `encode-dataset` and `decode`: image files to exact latents and back."""
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -26,8 +27,9 @@ from zoo.cli.common import (
 )
 from zoo.cli.outputs import check_outputs
 from zoo.devices import find_device
-from zoo.errors import require
-from zoo.folder import content_hash
+from zoo.documents import MOST_TENSORS
+from zoo.errors import ImageError, require
+from zoo.folder import identity
 from zoo.latents import LatentFile
 from zoo.pictures import AS_IT_IS, endings, expand, read_images, write_image
 from zoo.sources import load, parse
@@ -49,6 +51,8 @@ def encode(
     """Encode image files into exact latents."""
     files, skipped = expand(images)
     check_outputs([output], files, overwrite=overwrite)
+    if len(files) > MOST_TENSORS:
+        raise ImageError(f"{len(files):,} images are too many for a file; use encode-dataset.")
     if skipped:
         console.print(f"{len(skipped)} files are no images by their names: {endings(skipped)}")
     source = parse(model).pin()  # decode may run elsewhere, and later
@@ -67,8 +71,7 @@ def encode(
         "encoding",
         lambda chosen: flow.encode(torch.stack([pixels[i] for i in chosen]).to(flow.device)),
     )
-    sha256 = content_hash(flow.state_dict())
-    LatentFile(str(source), sha256, [fitted for _, _, fitted in read], latents).save(output)
+    LatentFile(str(source), identity(flow), [fitted for _, _, fitted in read], latents).save(output)
     changed = " as changed above" * any(fitted.changes != AS_IT_IS for _, _, fitted in read)
     console.print(
         f"{len(read)} images encoded, each verified to come back exactly{changed}: {output}",
@@ -115,7 +118,8 @@ def encode_dataset(
         console.print(
             f"{index['images']:,} images in {len(index['shards'])} shards, each verified to come "
             f"back exactly, {index['float64']:,} of them by float64, and of these "
-            f"{index['kept']:,} by pixels kept in the latents: {output}/",
+            f"{index['kept']:,} by pixels kept in the latents; all shards read back at "
+            f"{index['read_back']}: {output}/",
             soft_wrap=True,
         )
 
@@ -133,7 +137,7 @@ def decode(
     """Decode latents into the images that were encoded, as PNG files."""
     file = LatentFile.load(latents)
     flow = load(model or file.model, device=device)
-    file.check_model(content_hash(flow.state_dict()))
+    file.check_model(flow)
     names = _distinct([_inside(image.name) for image in file.images])
     paths = [output / f"{name}.png" for name in names]
     check_outputs(paths, [latents], overwrite=overwrite)
@@ -154,15 +158,17 @@ def decode(
 
 def _inside(name: str) -> str:
     """A path that stays in its folder, whatever it was: a file of latents may come from anyone."""
-    path = Path(name)
+    path = Path(name.replace("\0", ""))
     return "/".join(part for part in path.parts if part not in ("..", path.anchor)) or "image"
 
 
 def _distinct(names: list[str]) -> list[str]:
     """Number those that occur more than once, or would on disks that do not tell a from A."""
     distinct: dict[str, str] = {}
+    numbers: dict[str, Iterator[int]] = {}  # goes on for each name where it stopped
     for name in names:
-        candidates = itertools.chain([name], (f"{name}_{i}" for i in itertools.count(1)))
-        found = next(c for c in candidates if c.casefold() not in distinct)
+        found, number = name, numbers.setdefault(name.casefold(), itertools.count(1))
+        while found.casefold() in distinct:
+            found = f"{name}_{next(number)}"
         distinct[found.casefold()] = found
     return list(distinct.values())

@@ -1,8 +1,10 @@
 """The `flowzoo` command."""
 
+import io
 import sys
 from typing import Annotated, NoReturn
 
+import torch
 import typer
 
 from zoo import __version__
@@ -29,6 +31,9 @@ PASSED_ON = {
     "help_option_names": [],
 }
 
+INTERRUPTED = 128 + 2
+MEMORY = (MemoryError, torch.OutOfMemoryError)
+
 app = typer.Typer(
     name="flowzoo",
     help="Image normalizing flows with invertible convolutions, and their exact latents.",
@@ -48,8 +53,10 @@ def main() -> None:
 
 
 def run(commands: typer.Typer, name: str) -> NoReturn:
-    """Run a command; every error is one line and exit code 2, or that of SIGTERM."""
+    """Run a command; every error is one line and exit code 2, or that of a signal."""
     keep_memory()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # what the terminal cannot show
     status = 2
     # click's UsageError, which typer does not export.
     usage_error: type[Exception] = typer.BadParameter.__bases__[0]
@@ -62,10 +69,19 @@ def run(commands: typer.Typer, name: str) -> NoReturn:
         if not message:  # no arguments: the help has been printed
             sys.exit(2)
         message += f" See {name} --help."
-    except typer.Abort:
-        message = "interrupted."
+    except (typer.Abort, KeyboardInterrupt):
+        message, status = "interrupted.", INTERRUPTED
+    except SystemExit as error:
+        # Which typer makes into this status, and Lightning into 1.
+        if error.code != INTERRUPTED and not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        message, status = "interrupted.", INTERRUPTED
     except OSError as error:
         message = str(error)
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MEMORY) and "can't allocate memory" not in str(error):
+            raise
+        message = "there is not enough memory. Take fewer or smaller images at a time."
     print(f"{name}: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(status)
 

@@ -13,7 +13,7 @@ from zoo.devices import find_device
 from zoo.errors import DataError, require
 from zoo.files import write_json
 from zoo.flow import Flow
-from zoo.folder import content_hash
+from zoo.folder import content_hash, identity
 from zoo.images import spread_levels
 from zoo.sources import list_models, parse
 
@@ -46,8 +46,13 @@ def evaluate(
     images = spread_levels(images, folder.config.get("grey_levels"))
     compared = compared_sets(images, _others(dataset, data_dir))
     protocol = {"n_samples": n_samples, "batch_size": batch_size, "seed": seed}
-    identity = {"sha256": content_hash(flow.state_dict()), "dataset": dataset, "split": "test"}
-    document = {**identity, **_measured(flow, images, compared, **protocol)}
+    document = {
+        "sha256": content_hash(flow.state_dict()),
+        "identity": identity(flow),
+        "dataset": dataset,
+        "split": "test",
+        **_measured(flow, images, compared, **protocol),
+    }
     if output is None:
         path = folder.write_evaluation(document)
     else:

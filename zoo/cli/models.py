@@ -7,6 +7,7 @@ from rich.table import Table
 
 from zoo.architectures import config_to_json
 from zoo.cli.common import Device, ModelArgument, OwnArgument, console
+from zoo.documents import fits
 from zoo.folder import content_hash
 from zoo.sources import MODELS, list_models, load, parse
 from zoo.sources.names import adopt as adopt_folder
@@ -23,7 +24,8 @@ def ls(
         model = MODELS[name]
         evaluation = model.folder.evaluation if model.sha256 else None
         weights = "yes" if model.sha256 else "-"
-        score = f"{evaluation['bits_per_dim']:.3f}" if evaluation else "-"
+        measured = fits(evaluation, {"bits_per_dim": float})
+        score = f"{evaluation['bits_per_dim']:.3f}" if evaluation and measured else "-"
         table.add_row(name, model.architecture, model.dataset, weights, score)
     console.print(table)
 

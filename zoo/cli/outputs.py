@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from PIL import Image
-from safetensors import SafetensorError, safe_open
 
+from zoo.documents import KEY, DocumentError, read_tensors
 from zoo.errors import ArgumentError
 from zoo.export.formats import PROGRAM
-from zoo.latents.file import KEY
 from zoo.pictures import SOFTWARE, WRITER
 
 # An exported program's metadata is at the end of its file.
@@ -44,9 +43,8 @@ def is_ours(path: Path) -> bool:
     except Exception:  # no picture; Pillow's plugins raise many kinds on damaged files
         pass
     try:
-        with safe_open(path, framework="pt") as file:
-            return KEY in (file.metadata() or {})
-    except (OSError, SafetensorError):
+        return KEY in read_tensors(path)[1]
+    except (OSError, DocumentError):
         return f"{PROGRAM}sha256".encode() in _end(path)
 
 

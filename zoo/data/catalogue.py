@@ -16,6 +16,7 @@ from zoo.data.official import SOURCES
 from zoo.data.photos import Photos
 from zoo.data.picture_folder import FolderOfImages
 from zoo.errors import ArgumentError, DataError, suggest
+from zoo.files import user_path
 
 FOLDER, PHOTOS = "folder", "photos"
 Splits = Literal["folders", "none"]
@@ -149,7 +150,7 @@ def load_images(
         DataError: If the name is unknown, the data set has no such split, or files are missing or
             damaged.
     """
-    image_set, folder = find_image_set(name, size, channels, splits), Path(directory).expanduser()
+    image_set, folder = find_image_set(name, size, channels, splits), user_path(directory)
     if split == "val" and split not in image_set.splits(folder):
         raise DataError(f"{name} has no validation split of its own; ImageData splits train.")
     return image_set.load(folder, split)

@@ -7,6 +7,7 @@ from numbers import Integral, Real
 import torch
 from torch import Tensor
 
+from zoo.config import MOST_PIXELS
 from zoo.devices import check_device
 from zoo.errors import ArgumentError, ImageError, LatentError
 
@@ -73,3 +74,5 @@ def check_size(size: object, divisor: int) -> None:
         or any(not isinstance(side, Integral) or side < 1 or side % divisor for side in size)
     ):
         raise ImageError(f"size must be (H, W) divisible by {divisor}; got {size}.")
+    if math.prod(map(int, size)) > MOST_PIXELS:
+        raise ImageError(f"size must be of at most {MOST_PIXELS:,} pixels; got {size}.")

@@ -505,7 +505,8 @@ class Flow(nn.Module):
         check_images(images, self.config.channels, self.divisor)
         images = images.to(self.device)
         layers = [layer for _, layer in self.named_bijections()]
-        trips = round_trip.round_trip_error(self, images, self.encode(images, exact=False))
+        wide = self.at(torch.promote_types(self.dtype, torch.float32))  # as `encode` does
+        trips = round_trip.round_trip_error(wide, images, wide.encode(images, exact=False))
         return Certificate(
             layers=self._certificates((images.shape[2], images.shape[3])),
             couplings=coupling_certificates(layers),

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
+from zoo.documents import DocumentError, read_tensors
 from zoo.errors import NotInvertibleError, WeightsError
 from zoo.exact.patterns import hard_kinds
 from zoo.exact.round_trip import precision
@@ -44,10 +44,24 @@ class Golden:
     def load(cls, path: Path) -> "Golden":
         """Read the file golden.safetensors."""
         try:
-            tensors = load_file(path)
-            return cls(**{**tensors, "natural": int(tensors["natural"])})  # type: ignore[arg-type]
-        except (OSError, SafetensorError, KeyError, TypeError) as error:
+            tensors, _ = read_tensors(path)
+            found = cls(**{**tensors, "natural": int(tensors["natural"])})  # type: ignore[arg-type]
+            found._check_shapes()
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             raise WeightsError(f"{path} is missing or damaged ({error!r}).") from error
+        return found
+
+    def _check_shapes(self) -> None:
+        count = len(self.images)
+        wanted = ((torch.uint8, 4), (torch.float64, 2), (torch.float64, 1))
+        tensors = (self.images, self.latents, self.log_density)
+        if (
+            not count
+            or tuple((tensor.dtype, tensor.dim()) for tensor in tensors) != wanted
+            or {len(tensor) for tensor in tensors} != {count}
+            or not 0 <= self.natural <= count
+        ):
+            raise DocumentError("tensors of other types or shapes")
 
     @torch.no_grad()
     def check(self, flow: Flow) -> None:

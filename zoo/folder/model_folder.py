@@ -1,6 +1,5 @@
 """A model's folder: the names of its files, and how each is read, verified and written."""
 
-import json
 import re
 import secrets
 import shutil
@@ -14,11 +13,12 @@ from typing import Any
 from safetensors.torch import save
 
 from zoo.architectures import config_from_json, config_to_json
+from zoo.documents import DocumentError, content_hash, read_json, read_text
 from zoo.errors import ArgumentError, ConfigError, DamagedError, WeightsError
 from zoo.files import write_atomically, write_json
 from zoo.flow import Flow
 from zoo.folder.golden import Golden
-from zoo.folder.weights import content_hash, make_flow, read_tensors
+from zoo.folder.weights import identity_of, make_flow, read_weights
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -37,6 +37,7 @@ FIGURES = (
 )
 # All that a model's folder may hold of ours. Nothing else is uploaded, or replaced.
 FILES = (CARD, CONFIG, WEIGHTS, GOLDEN, EVALUATION, RECIPE, NOTES, *FIGURES)
+MOST_CONFIG = 2**20  # bytes
 NAME = re.compile(r"[A-Za-z0-9_][\w.-]{0,95}", re.ASCII)
 # Entries of config.json that say what the flow is; the others are about it.
 OF_THE_FLOW = ("schema_version", "architecture", "flow", "sha256")
@@ -72,16 +73,13 @@ class ModelFolder:
         """
         path = self.path / CONFIG
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            return read_json(path, most=MOST_CONFIG)
         except FileNotFoundError as error:
             raise WeightsError(
                 f"there is no {CONFIG} in {self.path}; it is not a model's folder."
             ) from error
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, DocumentError) as error:
             raise ConfigError(f"{path} cannot be read: {error}. Get the file again.") from error
-        if not isinstance(document, dict):
-            raise ConfigError(f"{path} does not hold a JSON object. Get the file again.")
-        return document
 
     @property
     def name(self) -> str:
@@ -125,7 +123,7 @@ class ModelFolder:
         """
         document, path = self.config, self.path / WEIGHTS
         config = config_from_json(document)
-        tensors = read_tensors(path)
+        tensors = read_weights(path)
         found = content_hash(tensors)
         for announced in (document.get("sha256"), found if sha256 is None else sha256):
             if found != announced:
@@ -137,6 +135,7 @@ class ModelFolder:
         flow.origin = {
             "name": name or str(document.get("name", self.path.name)),
             "sha256": found,
+            "identity": identity_of(config, found),
         }
         flow.about = {key: value for key, value in document.items() if key not in OF_THE_FLOW}
         return flow
@@ -151,21 +150,18 @@ class ModelFolder:
         """The content of eval.json, or None if the model was not evaluated."""
         path = self.path / EVALUATION
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            return read_json(path)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, DocumentError) as error:
             raise ConfigError(
                 f"{path} cannot be read: {error}. Measure again: flowzoo evaluate."
             ) from error
-        if not isinstance(document, dict):
-            raise ConfigError(f"{path} holds no JSON object. Measure again: flowzoo evaluate.")
-        return document
 
     def text(self, name: str) -> str | None:
         """The content of a text file, or None if there is none."""
         path = self.path / name
-        return path.read_text(encoding="utf-8") if path.is_file() else None
+        return read_text(path) if path.is_file() else None
 
     def present(self) -> dict[str, Path]:
         """The model's files that are there, by name."""
@@ -237,7 +233,12 @@ class ModelFolder:
         old = self._hidden("old")
         if self.path.exists():
             self.path.rename(old)
-        new.rename(self.path)
+        try:
+            new.rename(self.path)
+        except OSError:
+            if old.exists():
+                old.rename(self.path)
+            raise
         if old.exists():
             for path in old.iterdir():
                 if path.name not in FILES or path.name == NOTES:

@@ -1,30 +1,39 @@
 """Weights: their identity, and the flow that they belong to, loaded strictly."""
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from zoo.architectures import build
+from zoo.architectures import build, config_to_json
 from zoo.config import MAGNITUDE_FACTOR, FlowConfig
+from zoo.documents import DocumentError, content_hash, read_tensors
 from zoo.errors import DamagedError, WeightsError
 from zoo.flow import Flow
 
 
-def content_hash(tensors: Mapping[str, Tensor]) -> str:
-    """sha256 over the sorted names, dtypes, shapes and bytes of the tensors."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+def identity(flow: Flow) -> str:
+    """What tells flows apart: "v2:" and a hash of the configuration and the weights."""
+    return identity_of(flow.config, content_hash(flow.state_dict()))
+
+
+def identity_of(config: FlowConfig, sha256: str) -> str:
+    """The identity of a flow with weights of this content hash."""
+    # A number is the same with a point and without one.
+    about = json.loads(json.dumps(config_to_json(config)), parse_int=float)
+    del about["schema_version"]
+    text = f"{json.dumps(about, sort_keys=True)}\n{sha256}"
+    return f"v2:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def is_identity(found: object, flow: Flow) -> bool:
+    """Whether an identity is a flow's; the first version of them are hashes of weights alone."""
+    return found in (identity(flow), content_hash(flow.state_dict()))
 
 
 def make_flow(config: FlowConfig, tensors: Mapping[str, Tensor], path: Path) -> Flow:
@@ -83,15 +92,15 @@ WITHOUT_RANDOM: dict[Any, Callable[..., Any]] = {
 }
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
+def read_weights(path: Path) -> dict[str, Tensor]:
     """The tensors of model.safetensors."""
     try:
-        return load_file(path)
+        return read_tensors(path)[0]
     except FileNotFoundError as error:
         raise WeightsError(
             f"there is no {path.name} in {path.parent}. Get the file again."
         ) from error
-    except (OSError, SafetensorError) as error:
+    except (OSError, DocumentError) as error:
         raise DamagedError(f"{path} is damaged ({error}). Get the file again.") from error
 
 
@@ -122,3 +131,8 @@ def _check_tensors(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], pa
                 f"{path}: {name} is {found[name].dtype} {tuple(found[name].shape)}, the model's "
                 f"is {tensor.dtype} {tuple(tensor.shape)}. It belongs to another model or version."
             )
+        indices = found[name].cpu()
+        if name.endswith("permutation") and not torch.equal(
+            indices.sort().values, torch.arange(indices.numel())
+        ):
+            raise WeightsError(f"{path}: {name} is no permutation. Get the file again.")

@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from zoo.documents import DocumentError
 from zoo.errors import LatentError
+from zoo.files import user_path
 from zoo.flow import Flow
-from zoo.folder import content_hash
+from zoo.folder import identity, is_identity
 from zoo.images import gather_levels
-from zoo.latents.shards import LATENTS, EncodedSet, read_index
+from zoo.latents.shards import EncodedSet, file_name, read_index, read_shard
 from zoo.sources import load as load_flow
 
 Index = int | slice | Sequence[int] | Sequence[bool] | np.ndarray | Tensor
@@ -41,7 +42,7 @@ class LatentSet(Dataset[Tensor]):
     """
 
     def __init__(self, folder: str | Path, model: str | None = None) -> None:
-        self.folder = Path(folder).expanduser()
+        self.folder = user_path(folder)
         index = read_index(self.folder)
         if "shards" not in index:
             raise LatentError(
@@ -111,10 +112,11 @@ class LatentSet(Dataset[Tensor]):
     def flow(self) -> Flow:
         """The flow that encoded, loaded at its first use."""
         flow = load_flow(self._source)
-        if (found := content_hash(flow.state_dict())) != self.about.sha256:
+        if not is_identity(self.about.sha256, flow):
             raise LatentError(
-                f"these latents are of {self.about.model} with weights {self.about.sha256[:12]}…; "
-                f"{self._source} has weights {found[:12]}…. Pass model= the one that encoded them."
+                f"these latents are of {self.about.model}, {self.about.sha256[:12]}…; "
+                f"{self._source} has other weights or another configuration, "
+                f"{identity(flow)[:12]}…. Pass model= the one that encoded them."
             )
         return flow
 
@@ -150,18 +152,17 @@ class LatentSet(Dataset[Tensor]):
     def _latents(self, shard: int) -> Tensor:
         """All latents of a shard, memory-mapped, its hash checked."""
         if shard not in self._mapped:
-            self._mapped[shard] = self._open(self._shards[shard])
+            self._mapped[shard] = self._open(shard)
         return self._mapped[shard]
 
-    def _open(self, entry: dict[str, Any]) -> Tensor:
-        path = self.folder / Path(entry["file"]).name
+    def _open(self, shard: int) -> Tensor:
         try:
-            with safe_open(path, framework="pt") as file:
-                latents: Tensor = file.get_tensor(LATENTS)
-        except (OSError, SafetensorError) as error:
+            latents, entry = read_shard(self.folder, self.about, shard)
+        except (OSError, DocumentError) as error:
+            path = self.folder / file_name(shard)
             raise LatentError(f"{path} is missing or damaged ({error}). {AGAIN}") from error
-        if content_hash({LATENTS: latents}) != entry["sha256"]:
-            raise LatentError(f"{path} does not hold the latents of the index. {AGAIN}")
+        if entry != self._shards[shard]:
+            raise LatentError(f"{self.folder / entry['file']} is not as the index says. {AGAIN}")
         return latents
 
     def __getstate__(self) -> dict[str, Any]:

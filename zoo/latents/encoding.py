@@ -14,8 +14,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from zoo.data import FOLDER, Split, Splits, find_image_set
 from zoo.errors import ArgumentError, DataError, NotInvertibleError
+from zoo.files import user_path
 from zoo.flow import Flow
-from zoo.folder import content_hash
+from zoo.folder import identity
 from zoo.folder.versions import versions
 from zoo.images import check_images, spread_levels
 from zoo.latents.shards import EncodedSet, ShardFolder, read_index
@@ -78,7 +79,7 @@ class ShardData(L.LightningDataModule):
         # More processes than shards are no mistake, least of all near the end of a resumed run.
         self.allow_zero_length_dataloader_with_multiple_devices = True
         self.flow, self.source, self.output = flow, source, output
-        self.dataset, self.directory, self.split = dataset, directory.expanduser(), split
+        self.dataset, self.directory, self.split = dataset, user_path(directory), split
         self.shard_size = shard_size
         # The config says what becomes of the images of a folder.
         self.image_set = find_image_set(dataset, flow.config.size, flow.config.channels, splits)
@@ -97,7 +98,7 @@ class ShardData(L.LightningDataModule):
         channels, height, width = self.images.shape[1:]
         encoded = EncodedSet(
             model=self.source,
-            sha256=content_hash(self.flow.state_dict()),
+            sha256=identity(self.flow),
             dataset=self.dataset,
             split=self.split,
             images=len(self.images),

@@ -1,19 +1,21 @@
 """Latents of some images in one file, together with what is needed to decode them."""
 
-import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
-from zoo.errors import LatentError
+from zoo.documents import DocumentError, check, make, seal, unseal
+from zoo.errors import ImageError, LatentError
 from zoo.files import write_atomically
+from zoo.flow import Flow
+from zoo.folder import identity, is_identity
 from zoo.pictures import Fitted
 
-KEY = "flowzoo"
+SCHEMA = {"model": str, "sha256": str, "images": [dict[str, Any]]}
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class LatentFile:
 
     Attributes:
         model: Source of the model, as for `zoo.load`.
-        sha256: Content hash of its weights.
+        sha256: Identity of the flow.
         images: Changes that fitted each image to the model.
         latents: One vector (D,) for each image, float32 or float64.
     """
@@ -33,14 +35,14 @@ class LatentFile:
     latents: Sequence[Tensor]
 
     def save(self, path: Path) -> None:
-        """Write as safetensors, atomically; everything but the latents is one JSON entry."""
+        """Write as sealed safetensors, atomically."""
         about = {
             "model": self.model,
             "sha256": self.sha256,
             "images": [image.to_dict() for image in self.images],
         }
         tensors = {str(i): z.contiguous().clone() for i, z in enumerate(self.latents)}
-        write_atomically(path, save(tensors, metadata={KEY: json.dumps(about)}))
+        write_atomically(path, seal(tensors, about))
 
     @classmethod
     def load(cls, path: Path) -> "LatentFile":
@@ -50,20 +52,24 @@ class LatentFile:
             LatentError: If it is missing, damaged or another kind of file.
         """
         try:
-            with safe_open(path, framework="pt") as file:
-                about = json.loads((file.metadata() or {})[KEY])
-                images = [Fitted.from_dict(image) for image in about["images"]]
-                latents = [file.get_tensor(str(i)) for i in range(len(images))]
-                return cls(str(about["model"]), str(about["sha256"]), images, latents)
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            tensors, about, _ = unseal(path)
+            check(about, SCHEMA)
+            images = [make(Fitted, image) for image in about["images"]]
+            latents = [tensors[str(i)] for i in range(len(images))]
+            for image, z in zip(images, latents, strict=True):
+                if z.dim() != 1 or z.numel() % math.prod(image.size):
+                    raise DocumentError(f"the latents of {image.name} are not of its size")
+        except (OSError, DocumentError, ImageError, KeyError) as error:
             raise LatentError(
-                f"{path} is not a file of latents that flowzoo encode wrote ({error!r})."
+                f"{path} is not a file of latents that flowzoo encode wrote ({error})."
             ) from error
+        return cls(about["model"], about["sha256"], images, latents)
 
-    def check_model(self, sha256: str) -> None:
-        """Raise LatentError unless the weights are those that encoded."""
-        if sha256 != self.sha256:
+    def check_model(self, flow: Flow) -> None:
+        """Raise LatentError unless this is the flow that encoded."""
+        if not is_identity(self.sha256, flow):
             raise LatentError(
-                f"these latents are of {self.model} with weights {self.sha256[:12]}…; the model "
-                f"given has weights {sha256[:12]}…. Decode with the model that encoded them."
+                f"these latents are of {self.model}, {self.sha256[:12]}…; the model given has "
+                f"other weights or another configuration, {identity(flow)[:12]}…. Decode with the "
+                "model that encoded them."
             )

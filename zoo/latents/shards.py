@@ -3,29 +3,30 @@
 Shard k holds images k * shard_size and on, whoever encodes it, so a run that was killed is taken up
 by any number of processes. index.json first says what is being encoded; the last process adds the
 shards to it, and with that the folder is complete. Sources of truth are the shards themselves: each
-names its set, and carries the content hash of its latents.
+is sealed, and names its set, its number and its images.
 """
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
+from zoo.documents import DocumentError, content_hash, fits, make, read_json, seal, unseal
 from zoo.errors import LatentError
 from zoo.exact.round_trip import holds_float32, precision
-from zoo.files import write_atomically, write_json
-from zoo.folder import content_hash
+from zoo.files import remove_abandoned, write_atomically, write_json
 
 INDEX = "index.json"
 LATENTS = "latents"
-KEY = "flowzoo"
+MOST_INDEX = 2**30  # bytes: it holds the names of all images
+ENTRY = {"file": str, "images": int, "dtype": Literal["float32", "float64"]}
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class EncodedSet:
 
     Attributes:
         model: Source of the flow, as for `zoo.load`.
-        sha256: Content hash of its weights.
+        sha256: Identity of the flow.
         dataset: Name of the data set.
         split: "train", "val", "test" or "all".
         images: Number of images.
@@ -58,8 +59,10 @@ class EncodedSet:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "EncodedSet":
         """From an index, which may hold more."""
-        known = {name: values[name] for name in cls.__dataclass_fields__ if name in values}
-        return cls(**{**known, "image_size": tuple(values["image_size"])})
+        encoded = make(cls, {k: values[k] for k in cls.__dataclass_fields__ if k in values})
+        if min(encoded.images, encoded.shard_size, *encoded.image_size) < 1:
+            raise DocumentError("a size that is not positive")
+        return encoded
 
     @property
     def shards(self) -> int:
@@ -81,7 +84,7 @@ class EncodedSet:
         size = "x".join(map(str, self.image_size))
         return (
             f"{self.images:,} images {size} of {self.dataset} ({self.split}, pixels "
-            f"{self.images_sha256[:12]}…) by {self.model} (weights {self.sha256[:12]}…) in shards "
+            f"{self.images_sha256[:12]}…) by {self.model} ({self.sha256[:12]}…) in shards "
             f"of {self.shard_size:,}"
         )
 
@@ -122,8 +125,8 @@ class ShardFolder:
             )
 
     def missing(self) -> list[int]:
-        """Numbers of the shards that are still to be written."""
-        return [k for k in range(self.encoded.shards) if self._read(k) is None]
+        """Numbers of the shards that are still to be written; the others are read as a whole."""
+        return [k for k in range(self.encoded.shards) if self._entry(k) is None]
 
     def write(
         self,
@@ -147,16 +150,17 @@ class ShardFolder:
         }
         about = {
             "set": self.encoded.id,
+            "shard": shard,
+            "start": mine.start,
             "images": len(latents),
             "dtype": str(latents.dtype).removeprefix("torch."),
             "float64": self._float64(shard, latents),
             "kept": precision(latents)["kept"],
-            "sha256": content_hash(tensors),
+            "verified": now(),
             "versions": versions,
             **origins,
         }
-        data = save(tensors, metadata={KEY: json.dumps(about)})
-        write_atomically(self.folder / file_name(shard), data)
+        write_atomically(self.folder / file_name(shard), seal(tensors, about))
 
     def _float64(self, shard: int, latents: Tensor) -> list[list[int]]:
         """Ranges [start, stop] of the images in the data set that float32 does not give back."""
@@ -165,40 +169,72 @@ class ShardFolder:
         return [[int(part[0]), int(part[-1]) + 1] for part in rows.tensor_split(ends) if len(part)]
 
     def finish(self) -> dict[str, Any]:
-        """Write the shards into the index and return it; what killed runs left is removed."""
-        shards = [self._read(k) for k in range(self.encoded.shards)]
+        """Read every shard again, write them into the index and return it.
+
+        What killed runs left an hour ago is removed.
+        """
+        shards = [self._entry(k) for k in range(self.encoded.shards)]
         if None in shards:
             raise LatentError(
                 f"{shards.count(None)} of {len(shards)} shards are missing in {self.folder}. If "
                 "several nodes encode, the folder must be one that all of them see. Run it again."
             )
-        for left in self.folder.glob(".shard-*"):
-            left.unlink()
+        remove_abandoned(self.folder, ".safetensors")
         entries = [entry for entry in shards if entry is not None]
         index = {
             **asdict(self.encoded),
             "exact": sum(entry["images"] for entry in entries),
             "float64": sum(b - a for entry in entries for a, b in entry["float64"]),
             "kept": sum(entry.get("kept", 0) for entry in entries),
+            "read_back": now(),
             "shards": entries,
         }
+        index["sha256_of_index"] = _index_hash(index)
         write_json(self.folder / INDEX, index)
         return index
 
-    def _read(self, shard: int) -> dict[str, Any] | None:
-        """Entries of a shard about itself; None if it is missing, damaged or of another set."""
-        path = self.folder / file_name(shard)
+    def _entry(self, shard: int) -> dict[str, Any] | None:
+        """Entry of a shard in the index; None if it is missing, damaged or another."""
         try:
-            with safe_open(path, framework="pt") as file:
-                about: dict[str, Any] = json.loads((file.metadata() or {})[KEY])
-        except (OSError, SafetensorError, KeyError, ValueError):
+            return read_shard(self.folder, self.encoded, shard)[1]
+        except (OSError, DocumentError):
             return None
-        return {"file": path.name, **about} if about.pop("set") == self.encoded.id else None
+
+
+def read_shard(folder: Path, encoded: EncodedSet, shard: int) -> tuple[Tensor, dict[str, Any]]:
+    """Latents (B, D) of a shard, memory-mapped, and what the index says of it.
+
+    All of it is read once, to check its hash.
+
+    Raises:
+        OSError: If it cannot be read.
+        DocumentError: If it is damaged, of another set, or another shard of this one.
+    """
+    name, mine = file_name(shard), encoded.range(shard)
+    tensors, about, sealed = unseal(folder / name)
+    place = {"set": encoded.id, "images": len(mine)}
+    if sealed:
+        place |= {"shard": shard, "start": mine.start}
+    elif about.get("sha256") != content_hash(tensors):  # as those of the first version carry it
+        raise DocumentError("it does not have the hash that it was written with")
+    if wrong := [key for key, value in place.items() if about.get(key) != value]:
+        raise DocumentError(f"it is another shard: its {wrong[0]} is {about.get(wrong[0])!r}")
+    if tensors.keys() != {LATENTS} or (shape := tensors[LATENTS].shape) != (
+        len(mine),
+        math.prod(encoded.image_size),
+    ):
+        raise DocumentError(f"its latents are of shape {tuple(shape)}")
+    return tensors[LATENTS], {"file": name, **{k: v for k, v in about.items() if k != "set"}}
 
 
 def file_name(shard: int) -> str:
     """Name of a shard's file."""
     return f"shard-{shard:06d}.safetensors"
+
+
+def now() -> str:
+    """The time, in UTC."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def read_index(folder: Path) -> dict[str, Any]:
@@ -209,10 +245,30 @@ def read_index(folder: Path) -> dict[str, Any]:
     """
     path = folder / INDEX
     try:
-        index = json.loads(path.read_text(encoding="utf-8"))
-        EncodedSet.from_dict(index)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+        index = read_json(path, most=MOST_INDEX)
+        encoded = EncodedSet.from_dict(index)
+        if "shards" in index:
+            _check_shards(index, encoded)
+    except (OSError, DocumentError) as error:
         raise LatentError(
-            f"{path} is not an index that flowzoo encode-dataset wrote ({error!r})."
+            f"{path} is not an index that flowzoo encode-dataset wrote ({error})."
         ) from error
     return index
+
+
+def _check_shards(index: dict[str, Any], encoded: EncodedSet) -> None:
+    """Raise DocumentError unless these are all shards, in their order, as they were written."""
+    if not fits(index["shards"], [ENTRY]) or any(
+        entry["file"] != file_name(k) for k, entry in enumerate(index["shards"])
+    ):
+        raise DocumentError("its shards are not as they were written")
+    if len(index["shards"]) != encoded.shards:
+        raise DocumentError(f"it lists {len(index['shards'])} of {encoded.shards} shards")
+    newer = {"read_back", "sha256_of_index"} & index.keys()
+    if newer and index.get("sha256_of_index") != _index_hash(index):
+        raise DocumentError("it does not have the hash that it was written with")
+
+
+def _index_hash(index: dict[str, Any]) -> str:
+    rest = {key: value for key, value in index.items() if key != "sha256_of_index"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()

@@ -48,13 +48,14 @@ class Fitted:
     offset: tuple[int, int] | None
     changes: str
 
+    def __post_init__(self) -> None:
+        start, side = (self.offset, self.original_size) if self.offset else ((0, 0), (1, 1))
+        inside = zip(start, side, self.size, strict=True)
+        if not all(0 <= a < a + b <= whole for a, b, whole in inside):
+            raise ImageError(f"the picture {self.name} does not lie in its frame.")
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Fitted":
-        pairs = {name: tuple(v) for name, v in values.items() if isinstance(v, list)}
-        return cls(**{**values, **pairs})
 
     def restore(self, image: Tensor) -> Tensor:
         """Remove the padding of a decoded (C, H, W) image."""
@@ -208,6 +209,8 @@ def open_frames(path: Path, mode: str) -> list[Frame]:
     Raises:
         ImageError: If the file is no image, or has more than 8 bits per channel.
     """
+    if path.exists() and not path.is_file():  # to open a pipe would wait for a writer
+        raise ImageError(f"{path} is no file. Name an image file.")
     try:
         with Image.open(path) as picture:
             return [_upright(frame, path, mode) for frame in _frames(picture)]

@@ -20,7 +20,7 @@ class Listing(NamedTuple):
 
     Attributes:
         pictures: Files that are named as pictures.
-        skipped: Other files, such as notes, films and drawings.
+        skipped: Others, such as notes, films, drawings and pipes.
     """
 
     pictures: list[Path]
@@ -39,7 +39,18 @@ def list_pictures(folder: Path) -> Listing:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         visible += [Path(place, name) for name in files if not name.startswith(".")]
     visible.sort()
-    return Listing(list(filter(is_picture, visible)), [f for f in visible if not is_picture(f)])
+    for path in visible:
+        check_utf8(path)
+    pictures = [path for path in visible if is_picture(path) and path.is_file()]
+    return Listing(pictures, sorted(set(visible) - set(pictures)))
+
+
+def check_utf8(path: Path) -> None:
+    """Raise ImageError if a name is no text: it could be neither shown nor kept."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise ImageError(f"the name of {str(path)!r} is not in UTF-8. Rename it.") from error
 
 
 def is_picture(path: Path) -> bool:
@@ -75,6 +86,8 @@ def expand(paths: Sequence[Path]) -> tuple[dict[Path, str], list[Path]]:
     Raises:
         ImageError: If there is nothing.
     """
+    for path in paths:
+        check_utf8(path)
     listings = [list_pictures(path) if path.is_dir() else Listing([path], []) for path in paths]
     files = [file for listing in listings for file in listing.pictures]
     if not files:

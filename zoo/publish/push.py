@@ -92,6 +92,7 @@ def validate(folder: ModelFolder) -> Subject:
     Raises:
         FlowzooError: If they do not, or an image does not come back.
     """
+    _check_links(folder)
     subject = Subject.read(folder)
     subject.golden.check(subject.flow)
     _check_hard_images(subject.flow)
@@ -101,6 +102,13 @@ def validate(folder: ModelFolder) -> Subject:
             f"flowzoo card local-dir:{folder.path}."
         )
     return subject
+
+
+def _check_links(folder: ModelFolder) -> None:
+    """Raise ArgumentError if a file is a link to one elsewhere, which may be nobody's to see."""
+    for name, path in folder.present().items():
+        if path.resolve() != folder.path.resolve() / name:
+            raise ArgumentError(f"{path} is a link. Put the file itself there.")
 
 
 def _check_hard_images(flow: Flow) -> None:

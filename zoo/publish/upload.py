@@ -1,17 +1,19 @@
 """Files into a repository of the Hugging Face Hub: what differs, in one commit, tagged."""
 
 import hashlib
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.errors import HubError
+from zoo.errors import ArgumentError, HubError
 from zoo.sources.hub import HUB, Repository, hub_errors
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
     from huggingface_hub.hf_api import RepoFile
 
+TAG = re.compile(r"(?!.*(\.\.|\.lock$|\.$))\w[\w.+-]{0,99}", re.ASCII)
 Files = Mapping[str, Path | bytes]
 
 
@@ -32,9 +34,12 @@ def upload(
 
     Raises:
         UnknownModelError: If the id is none of a repository.
+        ArgumentError: If the tag can be none.
         HubError: If the Hub refuses, or cannot be reached.
     """
     repository = Repository.parse(f"{HUB}{repo_id}@{revision}")
+    if tag is not None and not TAG.fullmatch(tag):
+        raise ArgumentError(f"{tag!r} can be no tag. Name one such as v0.1.0.")
     with hub_errors(repository, "the upload"):
         from huggingface_hub import HfApi
 

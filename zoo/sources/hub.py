@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from zoo.architectures import config_from_json
 from zoo.errors import FlowzooError, HubError, UnknownModelError
@@ -15,6 +16,14 @@ from zoo.folder.model_folder import CONFIG, WEIGHTS
 HUB = "hf-hub:"
 SOURCE = re.compile(rf"{HUB}([\w.-]+/[\w.-]+)(?:@(\w[\w.+/-]*))?")
 COMMIT = re.compile("[0-9a-f]{40}")
+PATIENCE_S = 60
+ANSWERS = {
+    401: "{refused}",
+    403: "{refused}",
+    404: "has no such page",
+    405: "allows no such request",
+    429: "has had too many requests",
+}
 LOGIN = "With a token that may: token=, HF_TOKEN, or hf auth login."
 
 
@@ -151,17 +160,45 @@ def _drop(file: Path) -> None:
 def hub_errors(repository: Repository, file: str) -> Iterator[None]:
     """Turn whatever the Hub's client raises about a file into a HubError of one line."""
     try:
-        yield
+        with _no_long_waits():
+            yield
     except FlowzooError:
         raise
     except Exception as error:
-        raise HubError(_explain(error, repository, file)) from error
+        # The endpoint may hold a password.
+        text = re.sub(r"//[^/\s]*@", "//", _explain(error, repository, file))
+        raise HubError(text) from error
+
+
+@contextmanager
+def _no_long_waits() -> Iterator[None]:
+    """Give up where the Hub asks its client to wait for longer than PATIENCE_S."""
+    from huggingface_hub import get_session
+
+    def check(response: Any) -> None:
+        seconds = response.headers.get("Retry-After", "")
+        if seconds.isdecimal() and int(seconds) > PATIENCE_S:
+            raise HubError(
+                f"{response.url.host} asks to wait {seconds} seconds (HTTP "
+                f"{response.status_code}). Try again then."
+            )
+
+    hooks = get_session().event_hooks["response"]
+    hooks.append(check)
+    try:
+        yield
+    finally:
+        hooks.remove(check)
 
 
 def _explain(error: Exception, repository: Repository, file: str) -> str:
     from huggingface_hub import constants, errors
 
-    repo, hub, status = repository.repo_id, constants.ENDPOINT, _status(error)
+    repo, hub, cause = repository.repo_id, constants.ENDPOINT, error.__cause__
+    status = _status(error) or _status(cause)
+    if isinstance(error, errors.LocalEntryNotFoundError) and (status or _is_other(cause)):
+        # The Hub was asked, and what it said is in the cause alone.
+        return _answered(f"{file} of {repository}", hub, status, error)
     for kind, text in {
         errors.GatedRepoError: f"{repo} is gated. Ask for access at {hub}/{repo}. {LOGIN}",
         errors.RepositoryNotFoundError: f"{hub} has no {repo}, or keeps it private. {LOGIN}",
@@ -174,9 +211,8 @@ def _explain(error: Exception, repository: Repository, file: str) -> str:
     }.items():
         if isinstance(error, kind):
             return text
-    if status in (401, 403):
-        refused = "refuses the token" if _sent_token(error) else "wants a token"
-        return f"{hub} {refused} for {repo} (HTTP {status}). {LOGIN}"
+    if status in ANSWERS:
+        return _answered(repo, hub, status, error)
     reason = " ".join(str(error).split())
     return (
         f"{file} of {repository} did not come through ({type(error).__name__}: {reason}). Mend "
@@ -184,10 +220,29 @@ def _explain(error: Exception, repository: Repository, file: str) -> str:
     )
 
 
-def _status(error: Exception) -> int | None:
+def _answered(what: str, hub: str, status: int | None, error: Exception) -> str:
+    """What is wrong if the Hub answers with a status, or something else answers in its place."""
+    if status is None:
+        return (
+            f"{hub} does not answer {what} as a Hub: it may be a page to log in to the network, or "
+            "a wrong HF_ENDPOINT. Open it in a browser."
+        )
+    refused = "refuses the token" if _sent_token(error.__cause__ or error) else "wants a token"
+    kind = ANSWERS.get(status, "is out of order" if status >= 500 else "refuses")
+    advice = LOGIN if status in (401, 403) else "Try again later, or mend HF_ENDPOINT."
+    return f"{hub} {kind.format(refused=refused)} for {what} (HTTP {status}). {advice}"
+
+
+def _is_other(cause: BaseException | None) -> bool:
+    from huggingface_hub.errors import FileMetadataError
+
+    return isinstance(cause, FileMetadataError)
+
+
+def _status(error: BaseException | None) -> int | None:
     return getattr(getattr(error, "response", None), "status_code", None)
 
 
-def _sent_token(error: Exception) -> bool:
+def _sent_token(error: BaseException) -> bool:
     request = getattr(getattr(error, "response", None), "request", None)
     return "authorization" in getattr(request, "headers", {})

@@ -1,12 +1,12 @@
 """Names of the zoo's models: zoo/models.json, which `flowzoo adopt` writes."""
 
 import fnmatch
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from zoo.architectures import find_architecture
 from zoo.config import FlowConfig
+from zoo.documents import make, read_json
 from zoo.errors import ArgumentError, UnknownModelError, suggest
 from zoo.files import write_json
 from zoo.folder import ModelFolder
@@ -47,10 +47,7 @@ class Model:
         )
 
 
-MODELS = {
-    name: Model(name, **fields)
-    for name, fields in json.loads(FILE.read_text(encoding="utf-8")).items()
-}
+MODELS = {name: make(Model, {"name": name, **fields}) for name, fields in read_json(FILE).items()}
 
 
 def list_models(pattern: str = "*", pretrained: bool = False) -> list[str]:

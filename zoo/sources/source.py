@@ -2,10 +2,10 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from pathlib import Path
 
 from zoo.architectures import build
 from zoo.errors import ArgumentError, WeightsError
+from zoo.files import user_path
 from zoo.flow import Flow
 from zoo.folder import ModelFolder
 from zoo.sources import hub
@@ -76,7 +76,7 @@ class LocalDir(Source):
         return f"{LOCAL}{self.path}"
 
     def folder(self) -> ModelFolder:
-        return ModelFolder(Path(self.path).expanduser().resolve())
+        return ModelFolder(user_path(self.path).resolve())
 
     def pin(self) -> "LocalDir":
         return LocalDir(str(self.folder().path))

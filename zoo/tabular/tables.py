@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader
 
 from zoo.data import Images, loader
 from zoo.errors import DataError, suggest
+from zoo.files import user_path
 from zoo.training.sampler import training_loader
 
 Array = NDArray[np.float64]
@@ -48,7 +49,7 @@ def load_table(name: str, directory: str | Path) -> Table:
     if name not in TABLES:
         raise DataError(f"no table {name!r}.{suggest(name, TABLES)}")
     try:
-        table = TABLES[name](Path(directory).expanduser())
+        table = TABLES[name](user_path(directory))
     except ImportError as error:
         package = str(error.name).partition(".")[0].replace("sklearn", "scikit-learn")
         raise DataError(f"{name} needs {package}: pip install {package}.") from error

@@ -6,11 +6,13 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, WeightAveraging
 from lightning.pytorch.utilities import rank_zero_warn
-from torchvision.utils import save_image
 
 from zoo.errors import ConfigError, NonFiniteError
+from zoo.pictures import write_grid
 from zoo.training.average import Average
 from zoo.training.module import FlowModule
+
+COLUMNS = 8
 
 
 class EMA(WeightAveraging):
@@ -76,7 +78,6 @@ class Pictures(Callback):
             return
         assert isinstance(module, FlowModule)
         flow = module.flow
-        folder.mkdir(parents=True, exist_ok=True)
         step = f"{trainer.global_step:07d}"
         generator = torch.Generator(flow.device).manual_seed(0)
         try:
@@ -84,9 +85,9 @@ class Pictures(Callback):
         except NonFiniteError as error:
             rank_zero_warn(str(error))
         else:
-            save_image(samples / 255, folder / f"{step}_samples.png")
+            write_grid(samples, folder / f"{step}_samples.png", COLUMNS)
         images = trainer.datamodule.val[: self.count]  # type: ignore[attr-defined]
         images = module.spread(images.to(flow.device))
         back = flow.decode(flow.encode(images, exact=False), (images.shape[2], images.shape[3]))
         pairs = torch.stack([images, back], dim=1).flatten(0, 1)
-        save_image(pairs / 255, folder / f"{step}_reconstructions.png")
+        write_grid(pairs, folder / f"{step}_reconstructions.png", COLUMNS)

@@ -1,18 +1,43 @@
 """Checkpoint files: written whole or not at all, and opened without running what is in them."""
 
+import hashlib
 import io
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
+from torch import Tensor
 
+from zoo.documents import fits
 from zoo.errors import WeightsError
 from zoo.files import write_atomically
 
-PARTS = {"state_dict", "loops", "optimizer_states", "lr_schedulers", "hyper_parameters"}
+STRUCTURE = {
+    "state_dict": dict[str, Tensor],
+    "loops": {"fit_loop": dict[str, Any]},
+    "optimizer_states": [{"state": dict[Any, Any], "param_groups": [{"lr": float}]}],
+    "lr_schedulers": [{"base_lrs": [float], "last_epoch": int}],
+    "hyper_parameters": {"lr": float, "optimizer": str},
+    "global_step": int,
+    "epoch": int,
+    "datamodule_hyper_parameters": {"name": str, "batch_size": int},
+}
+HASH, END = 64, 22  # bytes of the hash, and of the end of a zip file without a comment
+# What only some hold.
+MORE = {
+    "callbacks": dict[str, Any],
+    "finetune": dict[str, Any],
+    "flow_config": dict[str, Any],
+    "parent": dict[str, Any] | None,
+    "ranks": int,
+    "recipe": str | None,
+    "seed": int,
+    "transfer": dict[str, Any],
+}
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -36,7 +61,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         if _is_local(path):
             buffer = io.BytesIO()
             torch.save(checkpoint, buffer)
-            write_atomically(Path(path), buffer.getvalue())
+            write_atomically(Path(path), _with_hash(buffer.getvalue()))
         else:  # object stores put an object whole
             super().save_checkpoint(checkpoint, path, storage_options)
         self.last_written = str(path)
@@ -72,7 +97,7 @@ def read_checkpoint(source: str | Path) -> dict[str, Any]:
         raise WeightsError(f"{source} is not opened: fetch it, and name the file.")
     path = Path(source)
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = torch.load(_content(path), map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise WeightsError(f"there is no checkpoint {path}.{_others(path)}") from error
     except pickle.UnpicklingError as error:
@@ -80,11 +105,33 @@ def read_checkpoint(source: str | Path) -> dict[str, Any]:
             f"{path} is not opened: it holds pickled objects, which can run code when they are "
             f"loaded, or is damaged. Use a checkpoint that flowzoo train wrote.{_others(path)}"
         ) from error
-    except (OSError, RuntimeError, EOFError, ValueError) as error:
+    except Exception as error:  # of many kinds: torch's reader trusts the file
         raise _damaged(path, error) from error
-    if not isinstance(checkpoint, dict) or not checkpoint.keys() >= PARTS:
+    structure = {**STRUCTURE, **{key: of for key, of in MORE.items() if key in checkpoint}}
+    if not fits(checkpoint, structure) or not checkpoint["optimizer_states"]:
         raise WeightsError(f"{path} is not a checkpoint of flowzoo train.{_others(path)}")
     return checkpoint
+
+
+def _with_hash(archive: bytes) -> bytes:
+    """A zip file with the hash of all its bytes as its comment, which every reader skips."""
+    content = archive[:-2] + HASH.to_bytes(2, "little")
+    return content + _hash(content)
+
+
+def _content(path: Path) -> io.BytesIO:
+    """The bytes of a checkpoint; UnpicklingError unless they are those that were written."""
+    data = path.read_bytes()
+    if data[-END:].startswith(b"PK\5\6"):  # without a comment: of the first version
+        if zipfile.ZipFile(io.BytesIO(data)).testzip() is None:
+            return io.BytesIO(data)
+    elif data[-HASH:] == _hash(memoryview(data)[:-HASH]):
+        return io.BytesIO(data)
+    raise pickle.UnpicklingError("it does not have the hash that it was written with")
+
+
+def _hash(data: bytes | memoryview) -> bytes:
+    return hashlib.sha256(data).hexdigest().encode()
 
 
 def _damaged(path: Path, error: Exception) -> WeightsError:

@@ -3,13 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from zoo.architectures import build, config_from_json
+from zoo.architectures import config_from_json
 from zoo.cards import save_flow
 from zoo.data import facts_of, load_images
-from zoo.errors import ArgumentError, WeightsError
+from zoo.documents import read_text
+from zoo.errors import ArgumentError, FlowzooError, WeightsError
 from zoo.flow import Flow
 from zoo.folder import ModelFolder
 from zoo.folder.model_folder import check_name
+from zoo.folder.weights import make_flow
 from zoo.images import spread_levels
 from zoo.pictures import read_thumbnails
 from zoo.training.checkpoints import read_checkpoint
@@ -22,16 +24,15 @@ def load_checkpoint(path: Path) -> tuple[Flow, dict[str, Any]]:
     prefix = "flow."
     checkpoint = read_checkpoint(path)
     try:
-        flow = build(config_from_json(checkpoint["flow_config"]))
+        config = config_from_json(checkpoint["flow_config"])
         state = {
             name.removeprefix(prefix): value
             for name, value in checkpoint["state_dict"].items()
             if name.startswith(prefix)
         }
-        flow.load_state_dict(state)
-    except Exception as error:
+        return make_flow(config, state, path), checkpoint
+    except (KeyError, FlowzooError) as error:
         raise WeightsError(f"{path} is not a checkpoint of flowzoo train: {error!r}") from error
-    return flow.eval(), checkpoint
 
 
 def export(
@@ -74,7 +75,7 @@ def export(
         natural = spread_levels(load_images(dataset, data_dir, "test")[:GOLDEN_IMAGES], levels)
     else:
         natural = None
-    text = recipe.read_text(encoding="utf-8") if recipe else saved.get("recipe")
+    text = read_text(recipe) if recipe else saved.get("recipe")
     if not text:
         raise WeightsError(f"{checkpoint} holds no recipe. Name it with --recipe.")
     about = {

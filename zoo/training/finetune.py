@@ -123,11 +123,11 @@ def frozen_levels(flow: Flow, options: FineTune) -> list[int]:
         first, _, last = str(entry).partition("-")
         if not first.isdigit() or not (last or first).isdigit():
             raise ConfigError(f"finetune.freeze takes levels like 0 or 0-1; got {entry!r}.")
-        levels += range(int(first), int(last or first) + 1)
-    if wrong := [level for level in levels if level >= len(flow.blocks)]:
-        raise ConfigError(
-            f"finetune.freeze: there is no level {wrong[0]}; the last is {len(flow.blocks) - 1}."
-        )
+        if (end := int(last or first)) >= len(flow.blocks):
+            raise ConfigError(
+                f"finetune.freeze: there is no level {end}; the last is {len(flow.blocks) - 1}."
+            )
+        levels += range(int(first), end + 1)
     return levels
 
 

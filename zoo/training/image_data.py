@@ -11,6 +11,7 @@ from zoo.data.catalogue import Splits, find_image_set
 from zoo.data.image_set import ImageSet, Split
 from zoo.data.loader import Images, loader
 from zoo.errors import ArgumentError, DataError
+from zoo.files import user_path
 from zoo.training.augment import Flips, augment
 from zoo.training.sampler import place, run_seed, training_loader
 
@@ -55,6 +56,8 @@ class ImageData(L.LightningDataModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
+        if min(batch_size, eval_batch_size) < 1:
+            raise ArgumentError("data.batch_size and data.eval_batch_size must be at least 1.")
         if not 0 <= shift < 1:
             raise ArgumentError(f"shift must be a share of the side, from 0 to 1; got {shift}.")
         if isinstance(size, list) and len(size) != 2:
@@ -63,7 +66,7 @@ class ImageData(L.LightningDataModule):
     @property
     def directory(self) -> Path:
         """Folder of the data set's files."""
-        return Path(self.hparams["dir"]).expanduser()
+        return user_path(self.hparams["dir"])
 
     @property
     def image_set(self) -> ImageSet:

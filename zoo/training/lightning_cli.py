@@ -16,6 +16,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_info
 
 from zoo.architectures.plugins import load_plugin
+from zoo.documents import read_text
 from zoo.errors import ArgumentError, ConfigError
 from zoo.sources import load
 from zoo.training.callbacks import EMA, LearningRate, Pictures
@@ -36,6 +37,9 @@ class DensityCLI(LightningCLI):
         """
         subcommand = self.config.get("subcommand")
         config = self.config[subcommand] if subcommand else {}
+        seed = config.get("seed_everything")
+        if seed is not None and not 0 <= seed < 2**32:
+            raise ConfigError(f"seed_everything must be from 0 up to 2**32; got {seed}.")
         if config.get("ckpt_path") == "last":
             config["ckpt_path"] = _last(config["checkpoint"])
         if config.get("ckpt_path") is not None:
@@ -91,7 +95,7 @@ class FlowCLI(DensityCLI):
 
     def _recipe(self, paths: Sequence[str | Path]) -> str:
         """The text of the recipes, and then the options that the command line changed in them."""
-        text = "".join(Path(path).read_text(encoding="utf-8") for path in paths)
+        text = "".join(map(read_text, paths))
         if len(paths) > 1:  # merged, which is not what one after the other would mean
             text = self._parser(self.subcommand).dump(self.config["fit"], skip_none=False)
         options = shlex.join(_options(self.arguments))
@@ -174,6 +178,8 @@ def run_fit(
         except argparse.ArgumentError as error:
             text = re.sub(r"(?<![\w/.-])fit\.(?=\w+\.)", "", str(error)).rstrip(".")
             raise ArgumentError(f"{text}. --help lists the options.") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"a recipe is no text in UTF-8: {error}.") from error
         except (MisconfigurationException, ModuleNotFoundError) as error:
             raise ConfigError(str(error)) from error
         except ValueError as error:

@@ -181,6 +181,8 @@ class FlowModule(DensityModule):
         schedule: Schedule = "cosine",
     ) -> None:
         super().__init__()
+        if not 0 <= lr < math.inf:
+            raise ConfigError(f"model.lr must be a number from 0 up; got {lr}.")
         self.save_hyperparameters()
         config = find_architecture(architecture).preset(preset, **(overrides or {}))
         self.flow = build(config)

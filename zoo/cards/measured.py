@@ -1,0 +1,57 @@
+"""What a card needs of config.json and eval.json, and of which types."""
+
+from typing import Any
+
+from zoo.documents import DocumentError, Each, check
+
+ABOUT = {
+    "dataset_title": str,
+    "grey_levels": int,
+    "license": str,
+    "parent": {"name": str, "sha256": str},
+    "pictures": str,
+}
+HOSTILE = {
+    **dict.fromkeys(("images", "exact", "float32", "float64", "kept", "refused"), int),
+    "amplification": float | None,
+}
+LAYER = {
+    **{"name": str, "kind": str, "size": [int], "gain": float, "condition": float},
+    **{"g": float | None, "gain_bound": float | None},
+}
+SET = {
+    **{"images": int, "counts": [int], "bits_per_dim": float, "bits_per_dim_lowest": float},
+    "likelier_share": float,
+}
+NUMBERS = (
+    *("bits_per_dim", "bits_per_dim_standard_error", "bits_per_dim_weighted"),
+    *("bits_per_dim_weighted_standard_error", "exact_share", "float64_share", "kept_share"),
+    *("finite_sample_share", "round_trip_grey_levels"),
+)
+COUNTS = ("draws", "draws_weighted", "samples_drawn", "images", "batch_size", "seed")
+EVALUATION = {
+    **dict.fromkeys(NUMBERS, float),
+    **{"split": str, "parameters": int, "milliseconds_per_image": dict[str, float]},
+    "protocol": {**dict.fromkeys(COUNTS, int), "temperature": float, "dequantization": str},
+    "versions": {"torch": str, "device": str, "threads": int},
+    "certificate": [LAYER],
+    "couplings": {"number": int, "scale": float, "shift": float | None, "uncertified": [str]},
+    "hostile": Each(HOSTILE),
+    "likelihood_histogram": {"draws": int, "seed": int, "edges": [float], "sets": Each(SET)},
+}
+
+
+def check_about(config: dict[str, Any]) -> None:
+    """Raise DocumentError if an entry of config.json is of another type than a card shows."""
+    check(config, {name: of for name, of in ABOUT.items() if config.get(name) is not None})
+
+
+def check_measured(evaluation: dict[str, Any]) -> None:
+    """Raise DocumentError unless eval.json has all that a card and its figures show."""
+    check(evaluation, EVALUATION)
+    histogram = evaluation["likelihood_histogram"]
+    sizes = {len(found["counts"]) for found in histogram["sets"].values()}
+    if sizes != {len(histogram["edges"]) - 1} or any(
+        found["images"] < 1 for found in histogram["sets"].values()
+    ):
+        raise DocumentError("its histogram has other counts than bins")
