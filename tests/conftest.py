@@ -1,4 +1,5 @@
 import os
+from functools import partial
 
 # Before huggingface_hub is imported: no test may wait for a network that is not there.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -10,17 +11,27 @@ if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
 import pytest
 
 from zoo import cli
+from zoo.cli.main import run as run_commands
 
 
 @pytest.fixture
 def run(monkeypatch, capsys):
     """Run the command in this process: (exit code, output, errors)."""
+    return lambda *arguments: _run(monkeypatch, capsys, cli.main, "flowzoo", arguments)
 
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["flowzoo", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        captured = capsys.readouterr()
-        return int(stop.value.code or 0), captured.out, captured.err
 
-    return run
+@pytest.fixture
+def run_benchmark(monkeypatch, capsys):
+    """Run `python -m benchmarks` in this process: (exit code, output, errors)."""
+    from benchmarks.commands import app
+
+    main, name = partial(run_commands, app, "python -m benchmarks"), "benchmarks"
+    return lambda *arguments: _run(monkeypatch, capsys, main, name, arguments)
+
+
+def _run(monkeypatch, capsys, main, name: str, arguments) -> tuple[int, str, str]:
+    monkeypatch.setattr("sys.argv", [name, *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    captured = capsys.readouterr()
+    return int(stop.value.code or 0), captured.out, captured.err

@@ -7,9 +7,11 @@ z = flow.encode(images)         # uint8 (B, C, H, W) -> (B, D)
 assert (flow.decode(z) == images).all()
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from zoo.architectures import Paper, build, list_architectures, list_presets, register_architecture
 from zoo.config import FlowConfig
-from zoo.data import DatasetFacts, ImageSet, list_datasets, register_dataset
 from zoo.flow import Flow
 from zoo.sources import list_models, load
 
@@ -30,4 +32,16 @@ __all__ = [
     "register_dataset",
 ]
 
+if TYPE_CHECKING:
+    from zoo.data import DatasetFacts, ImageSet, list_datasets, register_dataset
+
 __version__ = "0.1.0"
+
+OF_DATA = ("DatasetFacts", "ImageSet", "list_datasets", "register_dataset")
+
+
+def __getattr__(name: str) -> Any:
+    """Import the data sets when they are asked for: torch.hub loads flows without Pillow."""
+    if name not in OF_DATA:
+        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
+    return getattr(importlib.import_module("zoo.data"), name)

@@ -9,8 +9,8 @@ from benchmarks.on_gpu.clock import milliseconds
 from benchmarks.on_gpu.report import Row, Setup
 from zoo.exact.patterns import hard_images
 from zoo.exact.round_trip import precision, round_trip_error
-from zoo.folder.golden import Golden, density
-from zoo.sources.names import folder_of
+from zoo.folder.golden import density
+from zoo.sources import MODELS
 
 
 @torch.no_grad()
@@ -18,7 +18,7 @@ def exact(setup: Setup) -> Iterator[Row]:
     """A row for each pretrained flow."""
     names = zoo.list_models(pretrained=True)
     for name in names[-1:] if setup.tiny else names:
-        here, golden = zoo.load(name), Golden.load(folder_of(name))
+        here, golden = zoo.load(name), MODELS[name].folder.golden
         flow = zoo.load(name, device=setup.device)
         kept = golden.images[: golden.natural or len(golden.images)]
         images = kept.to(setup.device)

@@ -71,14 +71,14 @@ def test_medians_are_of_interleaved_calls() -> None:
     assert set(medians) == {"a", "b"}
 
 
-def test_inverse_command_writes_a_table_and_a_figure(run, tmp_path, monkeypatch) -> None:
+def test_inverse_command_writes_a_table_and_a_figure(run_benchmark, tmp_path, monkeypatch) -> None:
     units = ("PaddedConv2d", "FInCUnit")
     curves = [Case("side", unit, 4, side, 3, 2) for unit in units for side in (4, 8)]
     curves += [Case("kernel", unit, 4, 8, k, 2) for unit in units for k in (2, 3)]
     layers = [case for case in SMALL if case.images == "32 x 32" and case.channels == 4]
     monkeypatch.setattr(inverse_benchmark, "layer_cases", lambda: layers)
     monkeypatch.setattr(inverse_benchmark, "curve_cases", lambda: curves)
-    code, result, _ = run("benchmark", "inverse", "--repeats", "1", "-o", tmp_path)
+    code, result, _ = run_benchmark("inverse", "--repeats", "1", "-o", tmp_path)
     assert code == 0
     assert "the choice is within 15% of the best in" in result
     with open(tmp_path / "inverse.csv") as file:
@@ -94,11 +94,11 @@ def measured() -> list[Row]:
     return flow_benchmark.measure("compact_mnist", 2, 1)
 
 
-def test_flows_command_writes_a_table(run, measured, tmp_path, monkeypatch) -> None:
+def test_flows_command_writes_a_table(run_benchmark, measured, tmp_path, monkeypatch) -> None:
     asked = []
     monkeypatch.setattr(flow_benchmark, "measure", lambda *given: asked.append(given) or measured)
     arguments = ("--preset", "compact_mnist", "--batch-size", "2", "--repeats", "1")
-    code, result, _ = run("benchmark", "flows", *arguments, "-o", tmp_path)
+    code, result, _ = run_benchmark("flows", *arguments, "-o", tmp_path)
     assert code == 0
     assert asked == [("compact_mnist", 2, 1)]
     assert "FInCUnit" in result
@@ -109,8 +109,8 @@ def test_flows_command_writes_a_table(run, measured, tmp_path, monkeypatch) -> N
     assert {record["ratio"] for record in glow} == {"1"}
 
 
-def test_flows_of_no_size_are_an_error(run) -> None:
-    code, _, err = run("benchmark", "flows", "--preset", "compact_minst")
+def test_flows_of_no_size_are_an_error(run_benchmark) -> None:
+    code, _, err = run_benchmark("flows", "--preset", "compact_minst")
     assert code == 2
     assert "no configuration 'compact_minst'. Did you mean compact_mnist" in err
 

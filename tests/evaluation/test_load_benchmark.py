@@ -6,9 +6,9 @@ from benchmarks import load as load_benchmark
 from zoo.errors import ArgumentError
 
 
-def test_the_command_measures_every_way_of_loading(run, tmp_path, monkeypatch) -> None:
+def test_the_command_measures_every_way_of_loading(run_benchmark, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("benchmarks.commands.list_models", lambda pretrained: ["finc_mnist"])
-    code, out, _ = run("benchmark", "load", "--repeats", "1", "-o", tmp_path)
+    code, out, _ = run_benchmark("load", "--repeats", "1", "-o", tmp_path)
     assert code == 0
     assert "torch.hub.load" in out
     with (tmp_path / "load.csv").open() as file:

@@ -14,8 +14,8 @@ def short(monkeypatch) -> None:
     monkeypatch.setattr(spectral_benchmark, "LENGTHS", (8, 100))
 
 
-def test_the_command_measures_every_length_and_writes(run, tmp_path) -> None:
-    code, out, _ = run("benchmark", "spectral", "--repeats", "1", "-o", tmp_path)
+def test_the_command_measures_every_length_and_writes(run_benchmark, tmp_path) -> None:
+    code, out, _ = run_benchmark("spectral", "--repeats", "1", "-o", tmp_path)
     assert code == 0
     assert "circular" in out
     with (tmp_path / "spectral.csv").open() as file:

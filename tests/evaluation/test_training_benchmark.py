@@ -45,10 +45,10 @@ def test_pictures_use_many_grey_levels() -> None:
     assert len(images.unique()) > 100
 
 
-def test_the_command_writes_a_table_and_a_figure(run, tmp_path, monkeypatch) -> None:
+def test_the_command_writes_a_table_and_a_figure(run_benchmark, tmp_path, monkeypatch) -> None:
     rows = [Row("compact_mnist", "normflows", "", 64, 100.0, 1.0, 2.0, 300.0, 2)]
     monkeypatch.setattr(training_benchmark, "measure", lambda size, repeats: rows)
-    code, out, _ = run("benchmark", "training", "--preset", "compact_mnist", "-o", tmp_path)
+    code, out, _ = run_benchmark("training", "--preset", "compact_mnist", "-o", tmp_path)
     assert code == 0
     assert "normflows" in out
     with (tmp_path / "training.csv").open() as file:

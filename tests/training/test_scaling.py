@@ -9,14 +9,16 @@ from zoo.training.image_data import ImageData
 from zoo.training.module import FlowModule
 
 
-def test_the_command_writes_medians_and_how_they_scale(run, tmp_path, monkeypatch) -> None:
+def test_the_command_writes_medians_and_how_they_scale(
+    run_benchmark, tmp_path, monkeypatch
+) -> None:
     rates = iter([8.0, 12.0, 10.0, 18.0, 90.0, 15.0])  # of 1 and 2 processes, in turns
 
     def fresh(processes: int, data_dir: Path) -> dict[str, float]:
         return dict.fromkeys(scaling.TASKS, next(rates))
 
     monkeypatch.setattr(scaling, "_in_fresh_processes", fresh)
-    code, out, _ = run("benchmark", "scaling", "--data-dir", tmp_path, "-o", tmp_path)
+    code, out, _ = run_benchmark("scaling", "--data-dir", tmp_path, "-o", tmp_path)
     assert code == 0
     assert "training" in out
     rows = list(csv.DictReader((tmp_path / "scaling.csv").open()))

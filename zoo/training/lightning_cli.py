@@ -26,6 +26,28 @@ from zoo.training.image_data import ImageData
 from zoo.training.module import FlowModule
 from zoo.training.speed import Speed
 
+# Options of the trainer that are a number of batches, or a share of all if they are a fraction.
+BATCHES = (
+    "limit_train_batches",
+    "limit_val_batches",
+    "limit_test_batches",
+    "limit_predict_batches",
+    "overfit_batches",
+    "val_check_interval",
+)
+
+
+def _read_whole_numbers_first() -> None:
+    """Have 1 mean one batch: `typing` gives one object for Union[int, float] and its reverse.
+
+    Which of the two it is depends on what was imported before; `int | float` is never shared.
+    """
+    for name in BATCHES:
+        L.Trainer.__init__.__annotations__[name] = int | float | None
+
+
+_read_whole_numbers_first()  # a parser keeps what it has read once
+
 
 class DensityCLI(LightningCLI):
     """Opens checkpoints with care, and leaves the recipe what it says."""
@@ -100,26 +122,6 @@ class FlowCLI(DensityCLI):
             text = self._parser(self.subcommand).dump(self.config["fit"], skip_none=False)
         options = shlex.join(_options(self.arguments))
         return f"{text}\n# Options on the command line: {options}\n" if options else text
-
-
-# Options of the trainer that are a number of batches, or a share of all if they are a fraction.
-BATCHES = (
-    "limit_train_batches",
-    "limit_val_batches",
-    "limit_test_batches",
-    "limit_predict_batches",
-    "overfit_batches",
-    "val_check_interval",
-)
-
-
-def _read_whole_numbers_first() -> None:
-    """Have 1 mean one batch: `typing` gives one object for Union[int, float] and its reverse.
-
-    Which of the two it is depends on what was imported before; `int | float` is never shared.
-    """
-    for name in BATCHES:
-        L.Trainer.__init__.__annotations__[name] = int | float | None
 
 
 def _last(checkpoint: Mapping[str, Any]) -> str:
