@@ -231,7 +231,7 @@ def test_equal_names_are_numbered_in_no_time() -> None:
 
 
 def test_paths_that_are_none_are_refused() -> None:
-    for path in ("~nobody-of-that-name/x", "a\0b"):
+    for path in ("~nobody-of-that-name/x", "a\0b", "\udcff"):
         with pytest.raises(ArgumentError, match="is no path"):
             user_path(path)
         with pytest.raises(ArgumentError, match="is no path"):

@@ -15,7 +15,6 @@ from zoo.folder import ModelFolder, identity
 NAMES = [
     "..",
     ".",
-    "",
     "a/b",
     "/tmp/x",
     "a b",

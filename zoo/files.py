@@ -26,10 +26,10 @@ def user_path(path: str | Path) -> Path:
         ArgumentError: If it can be none of this machine.
     """
     try:
-        if "\0" in str(path):
-            raise RuntimeError("it holds a zero byte")
+        if b"\0" in str(path).encode():
+            raise ValueError("it holds a zero byte")
         return Path(path).expanduser()
-    except RuntimeError as error:  # a user that is not known
+    except (ValueError, RuntimeError) as error:  # no text, or a user that is not known
         raise ArgumentError(f"{str(path)!r} is no path: {error}.") from error
 
 
