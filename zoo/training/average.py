@@ -26,7 +26,9 @@ class Average(AveragedModel):
         steps = int(self.n_averaged)
         kept = min(self.decay, (1 + steps) / (10 + steps)) if steps else 0.0
         for averages, weights in _by_dtype(self.module.parameters(), model.parameters()):
-            torch._foreach_lerp_(averages, weights, 1 - kept)
+            # The model may have come to another type or device since.
+            same = [weight.to(average) for average, weight in zip(averages, weights, strict=True)]
+            torch._foreach_lerp_(averages, same, 1 - kept)
         for copies, buffers in _by_dtype(self.module.buffers(), model.buffers()):
             torch._foreach_copy_(copies, buffers)
         self.n_averaged += 1
