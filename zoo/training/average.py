@@ -11,8 +11,8 @@ class Average(AveragedModel):
     """Averaged weights, found in a few kernels and without a question to the device.
 
     Args:
-        model: Model with the weights to average.
-        device: Device of the averages.
+        model: Whose weights are averaged.
+        device: Where the averages are.
         decay: As for `EMA`.
     """
 
@@ -26,7 +26,7 @@ class Average(AveragedModel):
         steps = int(self.n_averaged)
         kept = min(self.decay, (1 + steps) / (10 + steps)) if steps else 0.0
         for averages, weights in _by_dtype(self.module.parameters(), model.parameters()):
-            # Lightning may have changed the type of the weights since.
+            # The model may have come to another type or device since.
             same = [weight.to(average) for average, weight in zip(averages, weights, strict=True)]
             torch._foreach_lerp_(averages, same, 1 - kept)
         for copies, buffers in _by_dtype(self.module.buffers(), model.buffers()):
