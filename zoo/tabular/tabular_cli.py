@@ -28,7 +28,8 @@ class TabularCLI(DensityCLI):
         )
 
     def after_fit(self) -> None:
-        if not self.trainer.checkpoint_callback.best_model_path:  # type: ignore[union-attr]
+        best = self.trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
+        if self.trainer.global_step and not best:
             raise ConfigError(
                 "the run ended before its first validation, so no checkpoint is the best one to "
                 "test. Lower trainer.val_check_interval, or train longer."
