@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from zoo.errors import ArgumentError
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[1]
 WAYS = {
     "torch.hub.load": "torch.hub.load({repository!r}, {model!r}, source='local')",
     "zoo.load": "__import__('zoo').load({model!r})",

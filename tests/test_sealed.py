@@ -163,7 +163,7 @@ def mutants(data: bytes, count: int = MUTANTS):
 
 
 def outcomes(path: Path, read: Callable[[], Tensor | None], count: int = MUTANTS) -> set[str]:
-    """What reading mutants of a file gives: the images, or an error of flowzoo."""
+    """Mutants of files: the images come back, or an error of flowzoo."""
     whole, found = path.read_bytes(), set()
     for mutant in mutants(whole, count):
         path.write_bytes(mutant)

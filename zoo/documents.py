@@ -58,7 +58,7 @@ def read_json(path: Path, schema: Any = dict[str, Any], most: int = MOST_BYTES) 
 
 
 def parse_json(text: str | bytes, schema: Any = dict[str, Any], most: int = MOST_BYTES) -> Any:
-    """What JSON says, if it is of a schema as `fits` takes them."""
+    """The content of JSON, if it is of a schema as `fits` takes them."""
     if len(text) > most:
         raise DocumentError(f"it has more than {most:,} bytes")
     try:

@@ -1,4 +1,4 @@
-"""What the Hub's answer was is what the user is told, without passwords and without long waits."""
+"""The user is told which answer the Hub gave, without passwords and without long waits."""
 
 import json
 import time
@@ -88,11 +88,9 @@ def test_what_can_be_no_tag_is_refused_before_anything_is_asked(tag: str) -> Non
 def test_a_link_out_of_the_folder_is_not_published(tmp_path) -> None:
     import shutil
 
-    from zoo.folder import ModelFolder
-
     copy = tmp_path / "finc_mnist"
     shutil.copytree(folder_of("finc_mnist"), copy)
     (tmp_path / "secret").write_text("secret")
     (copy / "notes.md").symlink_to(tmp_path / "secret")
     with pytest.raises(ArgumentError, match="notes.md is a link"):
-        validate(ModelFolder(copy))
+        validate(copy)

@@ -1,4 +1,4 @@
-"""What a card needs of config.json and eval.json, and of which types."""
+"""Entries of config.json and eval.json that a card needs, and their types."""
 
 from typing import Any
 

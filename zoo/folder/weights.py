@@ -18,7 +18,7 @@ from zoo.flow import Flow
 
 
 def identity(flow: Flow) -> str:
-    """What tells flows apart: "v2:" and a hash of the configuration and the weights."""
+    """The identity of a flow: "v2:" and a hash of the configuration and the weights."""
     return identity_of(flow.config, content_hash(flow.state_dict()))
 
 

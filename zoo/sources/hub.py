@@ -221,7 +221,7 @@ def _explain(error: Exception, repository: Repository, file: str) -> str:
 
 
 def _answered(what: str, hub: str, status: int | None, error: Exception) -> str:
-    """What is wrong if the Hub answers with a status, or something else answers in its place."""
+    """The fault that a status of the Hub tells of, or an answer from something in its place."""
     if status is None:
         return (
             f"{hub} does not answer {what} as a Hub: it may be a page to log in to the network, or "
