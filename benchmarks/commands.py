@@ -31,7 +31,8 @@ Seed = Annotated[int, typer.Option(help="Of everything.", min=0)]
 def inverse(output: Output = Path("benchmark"), repeats: Repeats = 7) -> None:
     """Exact inverse of padded convolutions against their forward, for every method."""
     figures = require("benchmarks.figures", "benchmark")
-    from benchmarks.inverse import curve_cases, fit, layer_cases, measure
+    from benchmarks.costs import fit
+    from benchmarks.inverse import curve_cases, layer_cases, measure, timed
 
     cases = [*layer_cases(), *curve_cases()]
     measured = [measure(case, repeats) for case in track(cases, "measuring", console=console)]
@@ -39,7 +40,7 @@ def inverse(output: Output = Path("benchmark"), repeats: Repeats = 7) -> None:
     write_csv(output / "inverse.csv", [row.record() for row in rows])
     figures.inverse_figure(rows, output / "inverse.png")
     _print_inverse(measured)
-    console.print(f"costs that fit the calibration cases best: {fit(measured)}")
+    console.print(f"costs that fit the calibration cases best: {fit(timed(measured))}")
     console.print(f"{output}/inverse.csv and inverse.png written")
 
 

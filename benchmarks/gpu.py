@@ -14,7 +14,7 @@ from benchmarks.on_gpu.exact import exact
 from benchmarks.on_gpu.flows import flows
 from benchmarks.on_gpu.machine import machine
 from benchmarks.on_gpu.report import Report, Setup
-from benchmarks.on_gpu.solvers import solvers
+from benchmarks.on_gpu.solvers import costs, solvers
 from benchmarks.on_gpu.training import training
 from zoo.errors import ArgumentError, suggest
 
@@ -34,3 +34,5 @@ def run(sections: list[str] | None, setup: Setup, output: Path, budget: float) -
         if name not in SECTIONS:
             raise ArgumentError(f"no section {name!r}.{suggest(name, SECTIONS)}")
         report.run(name, SECTIONS[name], setup)
+    if setup.device.type == "cuda" and (rows := report.sections.get("solvers")):
+        print("costs that fit best:", costs(rows))

@@ -6,15 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import torch
-from scipy.optimize import nnls
 from torch import Tensor
 
+from benchmarks.costs import Timed, name_of
 from benchmarks.timing import interleaved_medians
 from zoo.bijections import Bijection, FInCUnit, PaddedConv2d
 from zoo.solvers import CORNERS, Corner, Plan, Shape, choose, prepare
-from zoo.solvers.choice import Work, candidates, work
+from zoo.solvers.choice import candidates
 
 UNITS: dict[str, Callable[[int, int], PaddedConv2d | FInCUnit]] = {
     "PaddedConv2d": PaddedConv2d,
@@ -127,14 +126,14 @@ def measure(case: Case, repeats: int) -> list[Row]:
     x = torch.randn(case.batch, case.channels, *size)
     x = x.contiguous(memory_format=torch.channels_last)  # as in the flows
     y = layer(x)[0]
-    plans = {_name(plan): plan for plan in _plans(case.shape)}
+    plans = {name_of(plan): plan for plan in _plans(case.shape)}
     operator = layer.operator()
     solvers = {name: prepare(operator, size, y.dtype, plan) for name, plan in plans.items()}
     expected = prepare(operator, size, torch.float64, Plan("wavefront")).solve(y.double())
     inverses = {"auto": partial(_inverse, layer, y)}
     inverses |= {name: partial(solver.solve, y) for name, solver in solvers.items()}
     times = interleaved_medians({"forward": lambda: layer(x), **inverses}, repeats)
-    chosen = _name(choose("auto", case.shape))
+    chosen = name_of(choose("auto", case.shape))
     return [
         Row(case, name, name == chosen, times["forward"], times[name], _error(inverse(), expected))
         for name, inverse in inverses.items()
@@ -151,10 +150,6 @@ def _plans(shape: Shape) -> list[Plan]:
     return [*candidates(shape), *([Plan("wavefront")] if small else [])]
 
 
-def _name(plan: Plan) -> str:
-    return f"blocked {plan.tile[0]}x{plan.tile[1]}" if plan.method == "blocked" else plan.method
-
-
 def _error(x: Tensor, expected: Tensor) -> float:
     return float((x.double() - expected).abs().max())
 
@@ -166,21 +161,10 @@ def regret(rows: list[Row]) -> float:
     )
 
 
-def fit(cases: list[list[Row]]) -> Work:
-    """Costs for `zoo.solvers.choice` that explain the measured calibration cases best.
-
-    Least squares of relative errors, so that short solves count as much as long ones, over plans
-    that take up to three times as long as the best, with weights by how near to it they are.
-    """
-    works, weights = [], []
+def timed(cases: list[list[Row]]) -> Iterator[Timed]:
+    """The calibration cases, as `benchmarks.costs` fits them."""
     for rows in cases:
-        measured = {row.method: row.inverse_ms for row in rows}
         if rows[0].case.calibration:
-            best = min(measured.values())
-            for plan in candidates(rows[0].case.shape):
-                if (time := measured[_name(plan)]) <= 3 * best:
-                    works.append(np.array(work(plan, rows[0].case.shape)) / (1000 * time))
-                    weights.append(best / time)
-    b = np.array(weights)
-    solution, _ = nnls(np.array(works) * b[:, None], b)
-    return Work(*solution.tolist())
+            shape = rows[0].case.shape
+            plans = {name_of(plan): plan for plan in candidates(shape)}
+            yield shape, {plans[r.method]: 1000 * r.inverse_ms for r in rows if r.method in plans}

@@ -1,22 +1,24 @@
 """Inverses of single layers by every method: time over that of the convolution, and errors."""
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks.costs import PLANS, Timed, fit, name_of
 from benchmarks.on_gpu.clock import captured_milliseconds, milliseconds
 from benchmarks.on_gpu.report import Row, Setup
 from zoo.bijections import FInCUnit, PaddedConv2d
 from zoo.bijections.padded_conv import CornerConv
 from zoo.exact.full_precision import full_precision
-from zoo.solvers import Operator, Plan, Shape, choose, prepare
-from zoo.solvers.choice import candidates, cost
+from zoo.solvers import CORNERS, Operator, Plan, Shape, choose, prepare
+from zoo.solvers.choice import Work, candidates
 
-# Layers of 32 x 32 and 64 x 64 images: channels, side, k.
+# Channels, side, k: layers of 32 x 32 and 64 x 64 images, larger kernels, and photographs.
 LAYERS = [
-    *((12, 16, 3), (24, 8, 3), (48, 4, 3), (12, 16, 5), (12, 16, 7)),
-    *((12, 32, 3), (24, 16, 3), (48, 8, 3)),
+    *((12, 16, 3), (24, 8, 3), (48, 4, 3), (12, 32, 3), (24, 16, 3), (48, 8, 3)),
+    *((12, 16, 5), (12, 16, 7), (12, 128, 3)),
 ]
 
 
@@ -51,17 +53,44 @@ def _layer(layer: CornerConv, unit: str, side: int, batch: int, setup: Setup) ->
     about = {"unit": unit, "C": layer.channels, "side": side, "k": k, "batch": batch}
     row = {**about, "method": "convolution", **_times(layer._convolve, y)}
     yield row
-    channels, corners = layer.taps.shape[1], layer.corners
-    shape = Shape(channels, layer.kernel_size, corners, size, batch, setup.device.type)
+    shape = shape_of(row, setup.device.type)
     chosen = choose("auto", shape)
-    for plan in dict.fromkeys([chosen, *candidates(shape), Plan("wavefront")]):
+    for plan in [*candidates(shape), *([Plan("wavefront")] if batch > 1 else [])]:
         yield {
             **about,
-            "method": " ".join(map(str, plan)) if plan.method == "blocked" else plan.method,
+            "method": name_of(plan),
             "chosen": plan == chosen,
-            "model us": cost(plan, shape) if plan.method != "wavefront" else None,
+            "chosen captured": plan == choose("auto", captured(shape)),
             **_solved(operator, size, plan, y, expected, row),
         }
+
+
+def shape_of(row: Row, device: str) -> Shape:
+    """The problem that a row is about."""
+    corners = CORNERS if row["unit"] == "finc" else CORNERS[:1]
+    size, k = (row["side"], row["side"]), (row["k"], row["k"])
+    return Shape(row["C"] // len(corners), k, corners, size, row["batch"], device)
+
+
+def captured(shape: Shape) -> Shape:
+    """The same problem in a CUDA graph."""
+    return dataclasses.replace(shape, device="captured")
+
+
+def costs(rows: Iterable[Row]) -> dict[str, Work]:
+    """Costs that fit the rows of a GPU best, by what launches them."""
+    cases: dict[Shape, list[Row]] = {}
+    for row in rows:
+        if row.get("method", "convolution") not in ("convolution", "wavefront"):
+            cases.setdefault(shape_of(row, "cuda"), []).append(row)
+    eager: list[Timed] = [(s, _times_of(rows, "ms")) for s, rows in cases.items()]
+    graphs = [(captured(s), _times_of(rows, "captured")) for s, rows in cases.items()]
+    recorded = fit(graphs)
+    return {"gpu": fit(eager, recorded), "captured": recorded}
+
+
+def _times_of(rows: list[Row], key: str) -> dict[Plan, float]:
+    return {PLANS[row["method"]]: 1000 * row[key] for row in rows}
 
 
 def _solved(

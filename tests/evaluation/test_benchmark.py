@@ -6,8 +6,9 @@ import torch
 
 from benchmarks import flows as flow_benchmark
 from benchmarks import inverse as inverse_benchmark
+from benchmarks.costs import fit, name_of
 from benchmarks.flows import TASKS, Row, coupling_flops, parts
-from benchmarks.inverse import Case, curve_cases, fit, layer_cases, measure, regret
+from benchmarks.inverse import Case, curve_cases, layer_cases, measure, regret, timed
 from benchmarks.timing import interleaved_medians
 from tests.test_flow import noise, tiny
 from zoo.solvers.choice import candidates, cost, work
@@ -49,11 +50,11 @@ def test_the_fit_finds_the_costs_that_made_the_times() -> None:
         times = {plan: cost(plan, case.shape) / 1000 for plan in candidates(case.shape)}
         measured.append(
             [
-                inverse_benchmark.Row(case, inverse_benchmark._name(plan), False, 1.0, time, 0.0)
+                inverse_benchmark.Row(case, name_of(plan), False, 1.0, time, 0.0)
                 for plan, time in times.items()
             ]
         )
-    costs = fit(measured)
+    costs = fit(timed(measured))
     for case in (case for case in SMALL if case.calibration):
         times = {plan: cost(plan, case.shape) for plan in candidates(case.shape)}
         for plan, time in times.items():

@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ import torch
 from tests.test_flow import every_architecture, noise, tiny
 from zoo.bijections.cache import WeightCache, keeping, kept
 from zoo.flow import graphs
+from zoo.solvers.launches import captured_launches, kind_of_device
 
 STILL = {"noise": torch.full((4, 1, 8, 12), 0.5)}
 
@@ -106,6 +108,33 @@ def test_what_cannot_be_recorded_stays_as_it_is(monkeypatch) -> None:
     call = graphs.Replay(lambda x: (x + 1,))
     for _ in range(3):
         assert torch.equal(call(torch.zeros(2))[0], torch.ones(2))
+
+
+def test_what_is_recorded_has_neither_gradients_nor_inference_tensors() -> None:
+    for outside in (torch.no_grad, torch.inference_mode, torch.enable_grad):
+        with outside(), graphs.values_only():
+            assert not torch.is_grad_enabled()
+            assert not torch.is_inference_mode_enabled()
+
+
+def test_plans_are_for_launches_of_a_graph_until_it_turns_out_impossible(monkeypatch) -> None:
+    kinds = []
+
+    def function(x):
+        kinds.append(kind_of_device(x))
+        return (x,)
+
+    def record(function, x):
+        with captured_launches():
+            function(x)
+
+    monkeypatch.setattr(graphs, "record", record)
+    on_gpu = SimpleNamespace(is_cuda=True, device=torch.device("cuda"))
+    call = graphs.Replay(function)
+    for _ in range(2):
+        call(on_gpu)
+    assert kinds == ["captured", "captured", "cuda"]
+    assert kind_of_device(torch.zeros(1)) == "cpu"
 
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -26,6 +26,7 @@ from zoo.solvers import (
     prepare,
     triangular_solve,
 )
+from zoo.solvers.launches import kind_of_device
 from zoo.solvers.operator import flips, inverses
 
 Diagonal = Literal["free", "unit"]
@@ -102,13 +103,13 @@ class CornerConv(CachedBijection):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if self.invert:
-            return self._solve(x), -self._log_det(x)
-        return self._convolve(x), self._log_det(x)
+            return self._solve(x), self._log_det(x, -1)
+        return self._convolve(x), self._log_det(x, 1)
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
         if self.invert:
-            return self._convolve(y), self._log_det(y)
-        return self._solve(y), -self._log_det(y)
+            return self._convolve(y), self._log_det(y, 1)
+        return self._solve(y), self._log_det(y, -1)
 
     def kernel(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """The kernels in top-left order, (groups, n, n, kh, kw); [..., -1, -1] is the pixel."""
@@ -175,7 +176,7 @@ class CornerConv(CachedBijection):
             shifted = y if self.bias is None else y - self.bias
             return triangular_solve(self.kernel(y.dtype), shifted, self.corners, self.method)
         channels, size = self.taps.shape[1], (y.shape[2], y.shape[3])
-        shape = Shape(channels, self.kernel_size, self.corners, size, len(y), y.device.type)
+        shape = Shape(channels, self.kernel_size, self.corners, size, len(y), kind_of_device(y))
         key = (size, y.dtype, choose(self.method, shape))
         solver = self.cached(key, lambda: prepare(self.operator(), *key), self._solvers)
         return solver.solve(y)
@@ -185,11 +186,16 @@ class CornerConv(CachedBijection):
         channels_last = self.cached(dtype, lambda: self._arrangement.make(*self._numbers(dtype)))
         return channels_last.movedim(-1, 1)
 
-    def _log_det(self, x: Tensor) -> Tensor:
+    def _log_det(self, x: Tensor, sign: int) -> Tensor:
+        pixels = sign * x.shape[2] * x.shape[3]
+        total = self.cached(("log_det", x.dtype, pixels), lambda: pixels * self._sum(x.dtype))
+        return total.expand(x.shape[0])
+
+    def _sum(self, dtype: torch.dtype) -> Tensor:
+        """The log_det for a pixel."""
         if self.raw_log_diagonal is None:
-            return x.new_zeros(x.shape[0])
-        total = self.cached(("log_det", x.dtype), lambda: self.log_diagonal(x.dtype).sum())
-        return (total * (x.shape[2] * x.shape[3])).expand(x.shape[0])
+            return self.taps.new_zeros((), dtype=dtype)
+        return self.log_diagonal(dtype).sum()
 
 
 class PaddedConv2d(CornerConv):

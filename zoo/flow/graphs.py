@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from zoo.bijections.cache import keeping
+from zoo.solvers.launches import captured_launches
 
 Function = Callable[[Tensor], tuple[Tensor, ...]]
 
@@ -35,7 +36,10 @@ class Replay:
             self._calls += 1
             if self._calls == 2:  # caches are warm, and the shape has come back
                 self._graph = record(self.function, x)
-            return (self._graph or self.function)(x)
+            if self._graph is not None:
+                return self._graph(x)
+            with captured_launches(self._calls == 1):
+                return self.function(x)
 
 
 class Graph:
@@ -64,19 +68,26 @@ def recordable(x: Tensor) -> bool:
     return x.is_cuda and x.dtype == torch.float32 and not torch.cuda.is_current_stream_capturing()
 
 
-@torch.no_grad()
 def record(function: Function, x: Tensor) -> Graph | None:
     """A graph of a call; None if the call waits for the GPU, or the memory is not enough."""
     stream = torch.cuda.Stream(x.device)
     stream.wait_stream(torch.cuda.current_stream(x.device))
     try:
-        with torch.inference_mode(False), no_questions():
+        with values_only(), captured_launches(), no_questions():
             with torch.cuda.stream(stream):  # libraries reserve their memory in the first call
                 function(x)
             torch.cuda.current_stream(x.device).wait_stream(stream)
             return Graph(function, x)
     except RuntimeError:
         return None
+
+
+@contextmanager
+def values_only() -> Iterator[None]:
+    """Neither gradients nor inference mode, whose tensors a later call could not use."""
+    # In this order: leaving inference mode switches gradients on.
+    with torch.inference_mode(False), torch.no_grad():
+        yield
 
 
 @contextmanager

@@ -72,19 +72,24 @@ COSTS = {
         flips=1.94,
         spectra=0.976,
     ),
-    # A guess, not a measurement. Eager launches dominate; what captured ones cost differs.
-    # `python -m benchmarks gpu` measures.
+    # Fitted by `python -m benchmarks gpu` on an H100, launched call by call and in a CUDA graph.
     "gpu": Work(
-        steps=10.0,
-        calls=2.0,
-        products=0.0002,
-        narrow=0.006,
-        reads=0.001,
-        pieces=0.01,
-        transposes=0.01,
-        flips=0.03,
-        spectra=0.001,
-        chained=2.5,
+        steps=2.20,
+        calls=9.52,
+        products=0.000161,
+        narrow=0.00517,
+        reads=0.00143,
+        spectra=0.00246,
+        chained=11.8,
+    ),
+    "captured": Work(
+        steps=0.457,
+        calls=1.59,
+        products=0.000161,
+        narrow=0.00517,
+        reads=0.00143,
+        spectra=0.00246,
+        chained=7.13,
     ),
 }
 
@@ -99,7 +104,7 @@ class Shape:
         corners: Corners of the groups.
         size: (H, W).
         batch: Number of maps.
-        device: "cpu", or any other for a GPU.
+        device: "cpu", "captured" for CUDA graphs (`zoo.solvers.launches`), or any other GPU.
     """
 
     channels: int
@@ -161,14 +166,14 @@ def candidates(shape: Shape) -> list[Plan]:
 @functools.lru_cache
 def has_sweep(device: str) -> bool:
     """Whether Triton is installed for a kind of device, and knows the one that is here."""
-    if device != "cuda" or importlib.util.find_spec("triton") is None:
+    if device not in ("cuda", "captured") or importlib.util.find_spec("triton") is None:
         return False
     return not torch.cuda.is_available() or torch.cuda.get_device_capability() >= (7, 0)
 
 
 def cost(plan: Plan, shape: Shape) -> float:
     """Expected time of a solve in microseconds."""
-    costs = COSTS["cpu" if shape.device == "cpu" else "gpu"]
+    costs = COSTS.get(shape.device, COSTS["gpu"])
     return sum(map(operator.mul, costs, work(plan, shape)))
 
 
@@ -180,8 +185,12 @@ def work(plan: Plan, shape: Shape) -> Work:
     small = OPERATIONS[plan.method] + ("flips" in moved) * 6 * len(shape.corners)
     if plan.method == "sweep":
         diagonals, taps = sum(shape.size) - 1, math.prod(shape.kernel_size)
+        sums = shape.channels * taps
+        # Beyond 256 threads a thread has several rows.
+        rows = max(1.0, min(shape.size) * shape.channels / 256)
         # A diagonal costs a round through the cache, and then its multiplications.
-        return Work(steps=small, chained=diagonals * (60 + shape.channels * taps) / 1000)
+        chained = diagonals * (60 + sums * rows) / 1000
+        return Work(steps=small, products=numbers * sums, chained=chained)
     if plan.method == "fourier":
         points = 4 * shape.size[0] * shape.size[1]
         spectra = maps * shape.channels**2 * points / 1000

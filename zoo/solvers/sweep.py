@@ -67,6 +67,7 @@ class SweepSolver:
         longest, out = triton.next_power_of_2(min(y.shape[2:])), self.weights.shape[-1]
         images = max(1, min(triton.next_power_of_2(len(y)), LANES // (longest * out)))
         kh, kw = self.kernel_size
+        hold = self.channels * kh * kw <= HELD
         options = {
             "C": self.channels,
             "OUT": out,
@@ -75,8 +76,9 @@ class SweepSolver:
             "IMAGES": images,
             "LONGEST": longest,
             "SHIFT": self.shift is not None,
-            "HOLD": self.channels * kh * kw <= HELD,
-            "num_warps": max(1, min(8, images * longest * out // 64)),
+            "HOLD": hold,
+            # A thread that reads its weights anew for each row had better have one row.
+            "num_warps": max(1, min(8, images * longest * out // (64 if hold else 32))),
         }
         return (triton.cdiv(len(y), images), len(self.weights)), options
 
