@@ -12,8 +12,10 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Adam, Adamax, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+from torchmetrics import MeanMetric
 
 from zoo.architectures import build, config_from_json, config_to_json, find_architecture
+from zoo.data.loader import Batch, unpack
 from zoo.data.noise import dequantization_noise
 from zoo.errors import ConfigError, NonFiniteError
 from zoo.files import remove_abandoned
@@ -168,7 +170,8 @@ class FlowModule(DensityModule):
     """
 
     flow: Flow
-    captured: Callable[[Tensor, Tensor], Tensor] | None = None
+    captured: Callable[..., Tensor] | None = None
+    class_names: list[int | str] | None = None
 
     def __init__(
         self,
@@ -190,7 +193,7 @@ class FlowModule(DensityModule):
         self.recipe = ""
         self.parent: dict[str, str] | None = None
         self.finetune, self.transfer = FineTune(), Report()
-        self.val_bits_per_dim = BitsPerDim()
+        self.val_bits_per_dim, self.val_accuracy = BitsPerDim(), MeanMetric()
 
     def setup(self, stage: str) -> None:
         super().setup(stage)
@@ -198,6 +201,9 @@ class FlowModule(DensityModule):
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, ImageData):
             self._check_shape(data.test[:1] if stage == "test" else data.train[:1])
+            if (classes := self.flow.config.classes) and stage != "test":
+                data.add_labels(classes)
+                self.class_names = data.class_names
 
     def _check_shape(self, images: Tensor) -> None:
         config = self.flow.config
@@ -230,27 +236,33 @@ class FlowModule(DensityModule):
         rates = (lr, lr * self.finetune.lr_factor)
         return [{"params": g, "lr": r} for g, r in zip(groups, rates, strict=True) if g]
 
-    def training_step(self, images: Tensor, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         # Noise of the epoch, not the step: then no image's noise depends on how batches are cut.
-        bits_per_dim = self._bits_per_dim(images, run_seed(), "train", place(self._trainer).epoch)
+        bits_per_dim = self._bits_per_dim(batch, run_seed(), "train", place(self._trainer).epoch)
         mean = bits_per_dim.mean().detach()
         self.log("train/bits_per_dim", mean, prog_bar=True, sync_dist=True)
         return bits_per_dim.mean()
 
-    def validation_step(self, images: Tensor, batch_idx: int) -> None:
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
         # One draw for all validations of all runs: what differs then is the flow.
-        bits_per_dim = self._bits_per_dim(images, "validation")
+        bits_per_dim = self._bits_per_dim(batch, "validation")
         self.val_bits_per_dim.update(own(bits_per_dim, self.trainer.val_dataloaders, batch_idx))
         self.log("val/bits_per_dim", self.val_bits_per_dim, prog_bar=True)
+        images, label = unpack(batch)
+        if label is not None:
+            right = self.flow.classify(self.spread(images)).argmax(1) == label
+            self.val_accuracy.update(own(right, self.trainer.val_dataloaders, batch_idx))
+            self.log("val/accuracy", self.val_accuracy, prog_bar=True)
 
-    def _bits_per_dim(self, images: Tensor, *noise_of: int | str) -> Tensor:
+    def _bits_per_dim(self, batch: Batch, *noise_of: int | str) -> Tensor:
+        images, label = unpack(batch)
         images = self.spread(images)
         noise = dequantization_noise(images, *noise_of)
 
         def bits_per_dim(*, checked: bool) -> Tensor:
             if self.captured is not None and not checked:
-                return self.captured(images, noise)
-            return self.flow.bits_per_dim(images, noise=noise, checked=checked)
+                return self.captured(images, noise, *(() if label is None else (label,)))
+            return self.flow.bits_per_dim(images, noise=noise, label=label, checked=checked)
 
         return self.guarded(bits_per_dim)
 
@@ -261,11 +273,15 @@ class FlowModule(DensityModule):
         checkpoint["parent"] = self.parent
         checkpoint["transfer"] = self.transfer
         checkpoint["finetune"] = lasting(self.finetune)
+        if self.class_names:
+            checkpoint["class_names"] = self.class_names
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
         saved = dataclasses.asdict(config_from_json(checkpoint["flow_config"]))
         check_options("flow", saved, dataclasses.asdict(self.flow.config))
         check_options("finetune", checkpoint.get("finetune", {}), lasting(self.finetune))
+        names = {"class_names": checkpoint.get("class_names")}
+        check_options("data", names, {"class_names": self.class_names})
         self.parent = checkpoint.get("parent")
         self.transfer = checkpoint.get("transfer", {})
