@@ -70,6 +70,7 @@ def test_log_prob_of_a_class_is_the_change_of_variables(architecture: str) -> No
     assert_close(bits, -own / (images[0].numel() * math.log(2)))
     posterior = by_class - by_class.logsumexp(1, keepdim=True)
     assert_close(flow.classify(images, noise=u), posterior)
+    assert_close(flow.log_prob(images, noise=u, label="each"), by_class)
 
 
 @every_architecture
@@ -155,10 +156,19 @@ def test_far_latents_have_finite_log_densities(dtype: torch.dtype) -> None:
     prior = conditional().to(dtype).prior
     z = torch.full((1, 96), 1e6, dtype=dtype)
     assert prior(z).isfinite().all()
-    with pytest.raises(NonFiniteError, match=r"classify is not finite for 4 of 4 images"):
-        flow = conditional()
-        torch.nn.init.constant_(flow.prior.mean, torch.inf)
+    flow = conditional()
+    torch.nn.init.constant_(flow.prior.mean[0, 0], torch.inf)
+    with pytest.raises(NonFiniteError, match=r"log_prob is not finite for 4 of 4 images"):
         flow.classify(noise())
+
+
+def test_draws_are_averaged_before_bayes_rule() -> None:
+    flow, images = tiny(classes=CLASSES), noise()
+    seeds = (torch.Generator().manual_seed(2) for _ in range(2))
+    found = flow.classify(images, n_samples=3, generator=next(seeds))
+    generator = next(seeds)
+    draws = [flow.log_prob(images, label="each", generator=generator) for _ in range(3)]
+    assert_close(found, torch.stack(draws).logsumexp(0).log_softmax(1))
 
 
 # What is refused.
@@ -167,7 +177,19 @@ RANGE = r"label must be a class from 0 to 2, or 4 of them"
 
 
 @pytest.mark.parametrize(
-    "label", [3, -1, [0, 1], 0.5, True, "two", LABELS.float(), LABELS + 1, torch.zeros(4, 1).long()]
+    "label",
+    [
+        3,
+        -1,
+        [0, 1],
+        0.5,
+        True,
+        "two",
+        "every",
+        LABELS.float(),
+        LABELS + 1,
+        torch.zeros(4, 1).long(),
+    ],
 )
 def test_labels_that_are_no_classes_are_refused(label) -> None:
     for call in (
@@ -246,7 +268,7 @@ def test_a_folder_gives_the_same_flow_and_its_card_names_the_classes(tmp_path) -
     loaded = zoo.load(f"local-dir:{tmp_path}")
     assert loaded.origin["sha256"] == sha256
     assert loaded.about["class_names"] == ["cat", "dog", 7]
-    assert torch.equal(loaded.classify(noise()), flow.classify(noise()))
+    assert torch.equal(loaded.classify(noise(), noise=0.5), flow.classify(noise(), noise=0.5))
     card = render_card(tmp_path)
     assert "It has 3 classes: cat, dog, 7." in card
     assert "flow.classify(images)" in card

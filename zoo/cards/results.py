@@ -47,7 +47,8 @@ def _accuracy(measured: dict[str, Any]) -> dict[str, str]:
     """The row of classification; none for a flow without classes."""
     if "accuracy" not in measured:
         return {}
-    name = "accuracy of classification by Bayes' rule, at bin centres"
+    draws = measured["protocol"]["draws_weighted"]
+    name = f"accuracy of classification by Bayes' rule, {draws} draws"
     return {name: percent(measured["accuracy"], 2)}
 
 

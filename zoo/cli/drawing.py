@@ -48,8 +48,9 @@ def sample(
     check_outputs([output], overwrite=overwrite)
     generator = torch.Generator().manual_seed(seed)
     flow = load(name, device=device)
-    options = {"temperature": temperature, "size": size, "label": label}
-    draw = partial(flow.sample, generator=generator, **options)
+    draw = partial(
+        flow.sample, temperature=temperature, size=size, generator=generator, label=label
+    )
     batches = [min(batch_size, count - start) for start in range(0, count, batch_size)]
     images = [draw(n) for n in track(batches, "sampling", console=console)]
     write_grid(torch.cat(images).cpu(), output, columns=min(columns, count))

@@ -58,7 +58,7 @@ def evaluate(
         "bits_per_dim_standard_error": _standard_error(single),
         "bits_per_dim_weighted": _mean(weighted),
         "bits_per_dim_weighted_standard_error": _standard_error(weighted),
-        **({} if labels is None else _accuracy(flow, images, labels, batch_size, progress)),
+        **_accuracy(flow, images, labels, n_samples, batch_size, seed, progress),
         "exact_share": trips.exact / len(images),
         "float64_share": trips.float64 / len(images),
         "kept_share": trips.kept / len(images),
@@ -106,11 +106,20 @@ def _bits_per_dim(
 
 
 def _accuracy(
-    flow: Flow, images: Tensor, labels: Tensor, batch_size: int, progress: Progress
+    flow: Flow,
+    images: Tensor,
+    labels: Tensor | None,
+    n_samples: int,
+    batch_size: int,
+    seed: int,
+    progress: Progress,
 ) -> dict[str, float]:
-    """Share of images whose likeliest class, by Bayes' rule at bin centres, is their own."""
+    """Share of images whose likeliest class by Bayes' rule is their own; nothing without labels."""
+    if labels is None:
+        return {}
+    options = {"n_samples": n_samples, "generator": torch.Generator(flow.device).manual_seed(seed)}
     found = [
-        flow.classify(batch.to(flow.device)).argmax(1).cpu()
+        flow.classify(batch.to(flow.device), **options).argmax(1).cpu()
         for batch in batches(images, batch_size, "classes", progress)
     ]
     return {"accuracy": _mean((torch.cat(found) == labels).double())}

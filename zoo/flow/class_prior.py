@@ -1,6 +1,7 @@
 """The distribution of latents by class."""
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,8 @@ from zoo.bijections.scale import bounded
 from zoo.flow.normal import log_normal
 
 BOUND = 7.0
+# In place of a label: a result for each class.
+Each = Literal["each"]
 
 
 class ClassPrior(nn.Module):
@@ -53,3 +56,10 @@ class ClassPrior(nn.Module):
         length = z.shape[1] >> (self.levels - 1)
         finer, last = z.split([z.shape[1] - length, length], dim=1)
         return finer, last.unflatten(1, (self.mean.shape[1], -1))
+
+
+def of_label(log_probs: Tensor, label: Tensor | None) -> Tensor:
+    """Log-densities (B,) of each image's class (B,), or of all together, from (B, K)."""
+    if label is None:
+        return log_probs.logsumexp(1) - math.log(log_probs.shape[1])
+    return log_probs.gather(1, label[:, None])[:, 0]

@@ -41,7 +41,7 @@ from zoo.flow.arguments import (
     check_size,
     temperatures,
 )
-from zoo.flow.class_prior import ClassPrior
+from zoo.flow.class_prior import ClassPrior, Each, of_label
 from zoo.flow.float64_host import where_float64_is
 from zoo.flow.graphs import Replay, recordable
 from zoo.flow.normal import log_normal
@@ -58,11 +58,12 @@ class Flow(nn.Module):
     """Images -> preprocessing -> levels of bijections -> latents, and back.
 
     Latents are all factored-out parts of all levels, whitened by the learned priors and
-    flattened: z ~ N(0, I) of D = C * H * W numbers. With config.classes, those of the last level
-    are instead Gaussian for each class, all equally likely; latents do not depend on labels. The
-    flow is fully convolutional, so every
+    flattened: z ~ N(0, I) of D = C * H * W numbers. The flow is fully convolutional, so every
     method takes any H and W divisible by 2^levels, not only the size it was trained on. Autocast
     is switched off inside, and in evaluation TF32: in neither an image would come back.
+
+    With config.classes the latents of the last level are Gaussian for each class, and the classes
+    are equally likely. No latent depends on a label.
 
     Source: RealNVP (Dinh et al., 2017), section 3.6, for the multi-scale architecture.
 
@@ -259,12 +260,13 @@ class Flow(nn.Module):
         n_samples: int = 1,
         generator: torch.Generator | None = None,
         noise: Tensor | float | None = None,
-        label: Label | None = None,
+        label: Label | Each | None = None,
         checked: bool = True,
     ) -> Tensor:
         """Log-likelihood of 8-bit images in nats, (B,) float64, by uniform dequantization.
 
-        With a label that of images of this class; without one, of all classes together.
+        With a label that of images of this class; without one, of all classes together, each
+        equally likely.
 
         One draw gives an unbiased estimate of a lower bound; n_samples=k gives the
         importance-weighted bound log(1/k sum_i p(x + u_i)), tighter with every k. A flow in
@@ -276,7 +278,8 @@ class Flow(nn.Module):
             n_samples: Number of draws k.
             generator: Generator that draws them, on its own device; torch's if not given.
             noise: (B, C, H, W) or one number, in [0, 1), in place of a draw.
-            label: Class of all images, or (B,) of them, for a flow with classes.
+            label: Class of all images, or (B,) of them, for a flow with classes; "each" gives
+                (B, K), one for each class.
             checked: Whether noise, label and result are looked at, for which a GPU must be waited
                 for.
 
@@ -293,27 +296,25 @@ class Flow(nn.Module):
         check_generator(generator)
         if checked:
             check_noise(noise, images)
+        each = isinstance(label, str) and label == "each"
         if label is not None:
-            label = self._classes(label, len(images), values=checked)
+            label = self._classes(0 if each else label, len(images), values=checked)
         graph = self.training or (isinstance(noise, Tensor) and noise.requires_grad)
         with torch.set_grad_enabled(graph and torch.is_grad_enabled()):
-            draws = [
-                self._log_prob_of_draw(images, noise, generator, label) for _ in range(n_samples)
-            ]
+            draws = [self._log_prob_of_draw(images, noise, generator) for _ in range(n_samples)]
             log_prob = torch.stack(draws).logsumexp(0) - math.log(n_samples)
-        if checked:
-            self._refuse_not_finite("log_prob", log_prob.detach(), images)
-        return log_prob
-
-    def _refuse_not_finite(self, what: str, values: Tensor, images: Tensor) -> None:
-        """Raise NonFiniteError unless all values of all images (B, ...) are finite."""
-        finite = values.isfinite().reshape(len(values), -1).all(1)
+            if self.prior is not None and not each:
+                log_prob = of_label(log_prob, label)
+        if not checked:
+            return log_prob
+        finite = log_prob.detach().isfinite().reshape(len(images), -1).all(1)
         if not finite.all():
             bad = (~finite).nonzero().flatten().tolist()
             raise NonFiniteError(
-                f"{what} is not finite for {len(bad)} of {len(images)} images, the first at "
+                f"log_prob is not finite for {len(bad)} of {len(images)} images, the first at "
                 f"index {bad[0]}. {self._diagnosis(images)} Load an earlier checkpoint."
             )
+        return log_prob
 
     def bits_per_dim(
         self,
@@ -322,7 +323,7 @@ class Flow(nn.Module):
         n_samples: int = 1,
         generator: torch.Generator | None = None,
         noise: Tensor | float | None = None,
-        label: Label | None = None,
+        label: Label | Each | None = None,
         checked: bool = True,
     ) -> Tensor:
         """-log_prob / (D ln 2) of 8-bit images, (B,) float64; arguments as for `log_prob`."""
@@ -337,33 +338,20 @@ class Flow(nn.Module):
         return -log_prob / (math.prod(images.shape[1:]) * math.log(2))
 
     def _log_prob_of_draw(
-        self,
-        images: Tensor,
-        noise: Tensor | float | None,
-        generator: torch.Generator | None,
-        label: Tensor | None,
+        self, images: Tensor, noise: Tensor | float | None, generator: torch.Generator | None
     ) -> Tensor:
+        """Log-likelihood (B,), or (B, K) of each class."""
         x, log_volume = self.dequantize(images, noise, self.dtype, generator)
         z, log_det = self(x, trusted=True)
-        return self._log_prior(z, label) + log_det + log_volume
-
-    def _log_prior(self, z: Tensor, label: Tensor | None) -> Tensor:
-        """Log-density of latents (B, D), (B,) float64: of a class (B,), or of all together."""
         if self.prior is None:
-            return log_normal(z)
-        by_class = self.prior(z)
-        if label is None:
-            return by_class.logsumexp(1) - math.log(self.config.classes)
-        return by_class.gather(1, label[:, None])[:, 0]
+            return log_normal(z) + log_det + log_volume
+        by_class: Tensor = self.prior(z)
+        return by_class + (log_det + log_volume)[:, None]
 
-    def _classes(self, label: Label, n: int, *, values: bool = True) -> Tensor:
+    def _classes(self, label: Label | Each, n: int, *, values: bool = True) -> Tensor:
         return check_label(label, n, self.config.classes, self.device, values=values)
 
-    # Classes.
-
-    @torch.no_grad()
-    @where_float64_is
-    def classify(self, images: Tensor, *, noise: Tensor | float | None = 0.5) -> Tensor:
+    def classify(self, images: Tensor, **options: Any) -> Tensor:
         """Log-probability of each class given the image, (B, K) float64, by Bayes' rule.
 
         All classes are equally likely before the image is seen. For other shares, add their
@@ -371,21 +359,12 @@ class Flow(nn.Module):
 
         Args:
             images: uint8 (B, C, H, W), H and W divisible by 2^levels.
-            noise: As for `log_prob`; the default takes bin centres.
+            **options: n_samples, generator and noise, as for `log_prob`.
 
         Raises:
-            ArgumentError: If the flow has no classes, or noise does not fit.
-            ImageError: For anything but uint8 images of a fitting shape.
-            NonFiniteError: If a result is NaN or infinite; names the images.
+            FlowzooError: As `log_prob` does, and for a flow without classes.
         """
-        self._check(images)
-        check_noise(noise, images)
-        self._classes(0, len(images))
-        assert self.prior is not None
-        x, _ = self.dequantize(images, noise, self.dtype)
-        found: Tensor = self.prior(self(x, trusted=True)[0]).log_softmax(1)
-        self._refuse_not_finite("classify", found, images)
-        return found
+        return self.log_prob(images, label="each", **options).log_softmax(1)
 
     # Samples.
 
