@@ -3,18 +3,24 @@
 import csv
 import json
 import math
-import struct
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
 from torch.testing import assert_close
 
 import zoo
 from tests.folders import export, read_config
-from tests.training.official import idx, noise, picture, write_celeba, write_cifar10, write_raw
+from tests.training.official import (
+    noise,
+    picture,
+    write_celeba,
+    write_cifar10,
+    write_idx,
+    write_labels,
+)
 from tests.training.runs import OVERRIDES, run
+from zoo.cards.markdown import percent
 from zoo.data import catalogue
 from zoo.data.labels import class_names, class_numbers
 from zoo.data.loader import Images, unpack
@@ -109,7 +115,7 @@ def test_the_folder_knows_its_classes_and_is_measured(run, trained: Path, tmp_pa
     assert measured["accuracy"] == float(right)
     assert run("card", f"local-dir:{folder}")[0] == 0
     card = (folder / "README.md").read_text()
-    assert f"Bayes' rule, 1 draws | {100 * float(right):.1f}" in card
+    assert f"Bayes' rule, 1 draw | {percent(float(right), 2)} |" in card
     assert "type: accuracy" in card
     assert run("sample", f"local-dir:{folder}", "--label", 3, "-o", tmp_path / "3.png")[0] == 0
     code, _, error = run("sample", f"local-dir:{folder}", "--label", 10, "-o", tmp_path / "x.png")
@@ -188,20 +194,11 @@ def pairs(data: ImageData) -> set[tuple[bytes, int]]:
     }
 
 
-def write_mnist(monkeypatch, name: str, directory: Path, images: Tensor, labels: list[int]) -> None:
-    content = struct.pack(">HBBI", 0, 8, 1, len(labels)) + bytes(labels)
-    files = {"train-images-idx3-ubyte": idx(images), "t10k-images-idx3-ubyte": idx(images)}
-    write_raw(monkeypatch, name, directory, files)
-    folder = directory / catalogue.IMAGE_SETS[name].folder
-    for split in ("train", "t10k"):
-        (folder / f"{split}-labels-idx1-ubyte").write_bytes(content)
-    monkeypatch.setattr("zoo.data.official._damaged", lambda folder, files: [])
-
-
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
 def test_labels_of_official_files_go_with_their_images(name, monkeypatch, tmp_path: Path) -> None:
     images, labels = noise(6, 28, 28), [3, 1, 1, 0, 2, 3]
-    write_mnist(monkeypatch, name, tmp_path, images, labels)
+    write_idx(monkeypatch, name, tmp_path, images, images)
+    write_labels(monkeypatch, name, tmp_path, labels, labels)
     data = labelled(ImageData(name, str(tmp_path), batch_size=2, val_images=2), 4)
     expected = {(x.numpy().tobytes(), y) for x, y in zip(images, labels, strict=True)}
     assert pairs(data) == expected
@@ -275,11 +272,8 @@ def test_data_sets_without_labels_say_so(monkeypatch, tmp_path: Path) -> None:
 
 
 def test_missing_label_files_are_named(monkeypatch, tmp_path: Path) -> None:
-    write_mnist(monkeypatch, "mnist", tmp_path, noise(6, 28, 28), [0, 1, 2, 0, 1, 2])
-    monkeypatch.undo()
-    files = {f"{s}-images-idx3-ubyte": idx(noise(6, 28, 28)) for s in ("train", "t10k")}
-    write_raw(monkeypatch, "mnist", tmp_path / "other", files)
-    data = ImageData("mnist", str(tmp_path / "other"), val_images=1)
+    write_idx(monkeypatch, "mnist", tmp_path, noise(6, 28, 28), noise(6, 28, 28))
+    data = ImageData("mnist", str(tmp_path), val_images=1)
     with (
         pytest.warns(UserWarning, match="no labels, train-labels-idx1-ubyte missing"),
         pytest.raises(DataError, match="lacks labels"),

@@ -48,7 +48,7 @@ def _accuracy(measured: dict[str, Any]) -> dict[str, str]:
     if "accuracy" not in measured:
         return {}
     draws = measured["protocol"]["draws_weighted"]
-    name = f"accuracy of classification by Bayes' rule, {draws} draws"
+    name = f"accuracy of classification by Bayes' rule, {draws} draw{'s' * (draws > 1)}"
     return {name: percent(measured["accuracy"], 2)}
 
 
