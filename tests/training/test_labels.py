@@ -150,6 +150,13 @@ def test_a_captured_step_is_of_each_class(monkeypatch) -> None:
     assert losses[0] != losses[1]
 
 
+def test_batches_that_do_not_fit_the_flow_are_refused() -> None:
+    images, label = noise(4, 1, 8, 8), torch.arange(4)
+    for overrides, batch in ((TEN, images), (OVERRIDES, (images, label))):
+        with pytest.raises(DataError, match="pairs of images and labels, and one without on"):
+            FlowModule("finc", "compact_mnist", overrides).training_step(batch, 0)
+
+
 def test_the_loss_is_bits_per_dim_of_the_class_and_weighted_bits_of_the_label() -> None:
     images, label = noise(4, 1, 8, 8), torch.tensor([3, 0, 9, 3])
     module = FlowModule("finc", "compact_mnist", TEN, label_weight=0.25)

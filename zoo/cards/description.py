@@ -15,6 +15,7 @@ def summary(subject: Subject) -> str:
     flow, paper = subject.flow, subject.architecture.paper
     kind = f"[{paper.title}]({paper.url})" if paper else subject.architecture.about
     shape = (flow.config.channels, *flow.config.size)
+    in_order = ", in the order of the classes" * bool(flow.config.classes)
     return join(
         f"# {subject.folder.name}",
         f"{kind}, trained on {subject.data.title}: a "
@@ -22,7 +23,7 @@ def summary(subject: Subject) -> str:
         "standard normal under the model, and these into the same image, bit for bit.",
         _classes(subject),
         f"Weights sha256 (over names, dtypes, shapes and bytes): `{subject.folder.sha256}`",
-        show(subject, "samples.png", f"Samples at temperature {TEMPERATURE}."),
+        show(subject, "samples.png", f"Samples at temperature {TEMPERATURE}{in_order}."),
     )
 
 

@@ -23,8 +23,8 @@ def read_labels(image_set: ImageSet, directory: Path, split: Split) -> Names:
     if len(labels) < len(found):
         raise DataError(
             f"the {split} split in {directory.resolve()} lacks labels, and a flow with classes "
-            "needs one of each image. Take mnist, fashion_mnist, cifar10, or a folder with a "
-            "sub-folder for each class; or set classes to 0 in model.overrides."
+            "needs one of each image. Take mnist, fashion_mnist or cifar10 with all their files, or "
+            "a folder with a sub-folder for each class; or set classes to 0 in model.overrides."
         )
     return labels
 
@@ -35,7 +35,7 @@ def class_names(labels: Names, classes: int) -> list[str | int]:
     Raises:
         DataError: If they are not so many.
     """
-    names = sorted(set(labels))
+    names = [name if isinstance(name, str) else int(name) for name in sorted(set(labels))]
     if len(names) != classes:
         raise DataError(
             f"the data set has {len(names)} classes, the flow {classes}. Set classes to "

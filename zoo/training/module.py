@@ -17,7 +17,7 @@ from torchmetrics import MeanMetric
 from zoo.architectures import build, config_from_json, config_to_json, find_architecture
 from zoo.data.loader import Batch, unpack
 from zoo.data.noise import dequantization_noise
-from zoo.errors import ConfigError, NonFiniteError
+from zoo.errors import ConfigError, DataError, NonFiniteError
 from zoo.files import remove_abandoned
 from zoo.flow import Flow
 from zoo.flow.class_prior import Each, of_label
@@ -246,7 +246,7 @@ class FlowModule(DensityModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         # Noise of the epoch, not the step: then no image's noise depends on how batches are cut.
-        images, label = unpack(batch)
+        images, label = self._unpack(batch)
         found = self._bits_per_dim(images, run_seed(), "train", place(self._trainer).epoch)
         bits_per_dim = (found if label is None else of_label(found, label)).mean()
         self.log("train/bits_per_dim", bits_per_dim.detach(), prog_bar=True, sync_dist=True)
@@ -257,7 +257,7 @@ class FlowModule(DensityModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         # One draw for all validations of all runs: what differs then is the flow.
-        images, label = unpack(batch)
+        images, label = self._unpack(batch)
         loaders, found = self.trainer.val_dataloaders, self._bits_per_dim(images, "validation")
         bits_per_dim = found if label is None else of_label(found, label)
         self.val_bits_per_dim.update(own(bits_per_dim, loaders, batch_idx))
@@ -265,6 +265,15 @@ class FlowModule(DensityModule):
         if label is not None:
             self.val_accuracy.update(own(found.argmin(1) == label, loaders, batch_idx))
             self.log("val/accuracy", self.val_accuracy, prog_bar=True)
+
+    def _unpack(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        images, label = unpack(batch)
+        if (label is None) == bool(self.flow.config.classes):
+            raise DataError(
+                "a flow with classes is trained on pairs of images and labels, and one without on "
+                "images alone. Change the batches, or classes in model.overrides."
+            )
+        return images, label
 
     def _bits_per_dim(self, images: Tensor, *noise_of: int | str) -> Tensor:
         """Bits/dim (B,), or (B, K) of each class."""
