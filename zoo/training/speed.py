@@ -68,10 +68,10 @@ class Speed(Callback):
         assert isinstance(module, FlowModule)
         if self.compile and not compiled(module.flow) and initialized(module.flow):
             module.flow.compile()
-        images, _ = unpack(batch)
-        ready = self.capture and module.captured is None and images.is_cuda
-        if ready and initialized(module.flow):
-            module.captured = captured(module.flow, module.spread(images))
+        if self.capture and module.captured is None:
+            images, _ = unpack(batch)
+            if images.is_cuda and initialized(module.flow):
+                module.captured = captured(module.flow, module.spread(images))
 
     def on_validation_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         torch.compiler.set_stance("force_eager")  # compiled anew, it would take a minute more
