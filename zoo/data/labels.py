@@ -23,8 +23,8 @@ def read_labels(image_set: ImageSet, directory: Path, split: Split) -> Names:
     if len(labels) < len(found):
         raise DataError(
             f"the {split} split in {directory.resolve()} lacks labels, and a flow with classes "
-            "needs one of each image. Take mnist, fashion_mnist or cifar10 with all their files, or "
-            "a folder with a sub-folder for each class; or set classes to 0 in model.overrides."
+            "needs one of each image. Take mnist, fashion_mnist or cifar10 with all their files, "
+            "or a folder with a sub-folder for each class; or set classes to 0 in model.overrides."
         )
     return labels
 
