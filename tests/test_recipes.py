@@ -17,7 +17,7 @@ import yaml
 
 import zoo
 from tests.folders import export, save_folder
-from tests.training.official import noise, picture, write_cifar10, write_idx
+from tests.training.official import noise, picture, write_cifar10, write_idx, write_labels
 from zoo.architectures import ARCHITECTURES, build
 from zoo.config import FlowConfig
 from zoo.data import load_images
@@ -209,6 +209,7 @@ def data_dir(tmp_path_factory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("mnist", "fashion_mnist"):
             write_idx(patch, name, directory, noise(24, 28, 28), noise(4, 28, 28, seed=1))
+            write_labels(patch, name, directory, [i % 10 for i in range(24)], [0] * 4)
         write_cifar10(patch, directory, noise(25, 3, 32, 32), noise(4, 3, 32, 32, seed=1))
         for split in ("train", "val", "test"):  # photographs
             (directory / split).mkdir()

@@ -26,7 +26,8 @@ def test_the_missions_models_are_pretrained() -> None:
 
 def test_every_registered_model_can_be_built() -> None:
     for name, model in MODELS.items():
-        assert name == f"{model.architecture}_{model.dataset}"
+        conditional = "_conditional" * bool(model.config.classes)
+        assert name == f"{model.architecture}_{model.dataset}{conditional}"
         assert name.isidentifier()
         config = model.config
         assert zoo.load(name, pretrained=False).config == config

@@ -20,6 +20,7 @@ LATER = {
     "shift_max": None,
     "log_scale_max": 2.0,
     "input_max": None,
+    "classes": 0,
 }
 MOST_WEIGHTS, MOST_PIXELS = 2**31, 2**28
 MAGNITUDE_FACTOR = 16
@@ -44,6 +45,7 @@ class FlowConfig:
         shift_max: Bound of the couplings' shifts; None leaves them free.
         log_scale_max: Bound of the couplings' log-scales.
         input_max: Bound of what the couplings' nets see; None shows them everything.
+        classes: Number of classes that the last level has a Gaussian of its own for; 0 for none.
     """
 
     channels: int
@@ -58,10 +60,13 @@ class FlowConfig:
     shift_max: float | None = None
     log_scale_max: float = 2.0
     input_max: float | None = None
+    classes: int = 0
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
+            if field.name == "classes" and value == 0 and type(value) is int:
+                continue
             if field.type is int and (type(value) is not int or value < 1):
                 raise ConfigError(f"{field.name} must be a positive integer; got {value!r}.")
         for name, most in MOST.items():
@@ -88,7 +93,9 @@ class FlowConfig:
                 f"size must be (H, W) divisible by 2^levels = {2**self.levels}; got {self.size}."
             )
         if self.channels * math.prod(self.size) > MOST_PIXELS or self.magnitude > MOST_WEIGHTS:
-            raise ConfigError("this flow would need gigabytes: fewer channels, steps, or pixels.")
+            raise ConfigError(
+                "this flow would need gigabytes: fewer channels, steps, classes, or pixels."
+            )
 
     @property
     def bounds(self) -> Bounds:
@@ -109,7 +116,8 @@ class FlowConfig:
     def magnitude(self) -> int:
         """The number of its weights but for a MAGNITUDE_FACTOR, without building it."""
         widths = (self.channels * 2 ** (level + 2) for level in range(self.levels))
-        return self.steps * sum(map(self.step_magnitude, widths))
+        prior = 2 * self.classes * self.channels * 2 ** (self.levels + 1)
+        return self.steps * sum(map(self.step_magnitude, widths)) + prior
 
     def step_magnitude(self, width: int) -> int:
         """The same of a step on maps with so many channels."""

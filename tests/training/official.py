@@ -46,6 +46,19 @@ def write_idx(monkeypatch, name: str, directory: Path, train: Tensor, test: Tens
     write_raw(monkeypatch, name, directory, files)
 
 
+def write_labels(
+    monkeypatch, name: str, directory: Path, train: list[int], test: list[int]
+) -> None:
+    """Labels of MNIST or Fashion-MNIST beside its images, declared the official ones."""
+    source, files = catalogue.IMAGE_SETS[name], {}
+    for split, labels in {"train": train, "test": test}.items():
+        (file,) = source.label_files[split]
+        content = struct.pack(">HBBI", 0, 8, 1, len(labels)) + bytes(labels)
+        (directory / source.folder / file).write_bytes(content)
+        files[split] = {file: hashlib.md5(content).hexdigest()}
+    monkeypatch.setitem(catalogue.IMAGE_SETS, name, replace(source, label_files=files))
+
+
 def write_cifar10(monkeypatch, directory: Path, train: Tensor, test: Tensor) -> None:
     """CIFAR-10 of (N, 3, 32, 32), the label 9 before each image; five training files."""
     parts = [

@@ -1,6 +1,6 @@
 """FInC Flow: FInC unit, actnorm, 1 x 1 convolution, affine coupling."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from zoo.architectures.multiscale import multiscale
@@ -21,8 +21,10 @@ PUBLISHED: dict[str, Any] = {"hidden_channels": 512, "net_actnorm": False, "prep
 # The paper's table has L = 3, K = 32 for 64 x 64 images.
 LARGE = FIncConfig(**{**IMAGENET64, "levels": 3}, **PUBLISHED, steps=32)
 
+SHARED = standard(FIncConfig, PUBLISHED, STABLE, photos=96)
 PRESETS = {
-    **standard(FIncConfig, PUBLISHED, STABLE, photos=96),
+    **SHARED,
+    "compact_mnist_conditional": replace(SHARED["compact_mnist"], classes=10),
     "paper_mnist": FIncConfig(**MNIST, **PUBLISHED, steps=16),
     "paper_imagenet64": LARGE,
     "paper_celeba64": LARGE,

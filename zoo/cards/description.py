@@ -15,13 +15,27 @@ def summary(subject: Subject) -> str:
     flow, paper = subject.flow, subject.architecture.paper
     kind = f"[{paper.title}]({paper.url})" if paper else subject.architecture.about
     shape = (flow.config.channels, *flow.config.size)
+    in_order = ", in the order of the classes" * bool(flow.config.classes)
     return join(
         f"# {subject.folder.name}",
         f"{kind}, trained on {subject.data.title}: a "
         f"normalizing flow that turns an image of {times(shape)} into {math.prod(shape)} numbers, "
         "standard normal under the model, and these into the same image, bit for bit.",
+        _classes(subject),
         f"Weights sha256 (over names, dtypes, shapes and bytes): `{subject.folder.sha256}`",
-        show(subject, "samples.png", f"Samples at temperature {TEMPERATURE}."),
+        show(subject, "samples.png", f"Samples at temperature {TEMPERATURE}{in_order}."),
+    )
+
+
+def _classes(subject: Subject) -> str:
+    """The classes of its last level, if it has some."""
+    if not (classes := subject.flow.config.classes):
+        return ""
+    names = ", ".join(map(str, subject.about.get("class_names", range(classes))))
+    return (
+        f"It has {classes} classes: {names}. Latents of the last level are not standard normal but "
+        "Gaussian for each class, with a mean and a scale per channel. Encoding and decoding need "
+        "no class. Likelihoods without one are those of all classes together, each equally likely."
     )
 
 
@@ -43,7 +57,9 @@ def usage(subject: Subject) -> str:
             "z = flow.encode(images)\n"
             "assert (flow.decode(z) == images).all()\n"
             "flow.bits_per_dim(images)\n"
-            f"flow.sample(16, temperature={TEMPERATURE})",
+            f"flow.sample(16, temperature={TEMPERATURE})"
+            + "\nflow.sample(16, label=1)\nflow.classify(images).argmax(1)"
+            * bool(subject.flow.config.classes),
             "python",
         ),
         _grey_levels(subject),

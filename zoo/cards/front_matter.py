@@ -10,6 +10,7 @@ METRICS = {
     "bits_per_dim": "bits/dim",
     "exact_share": "share of images that come back bit for bit",
     "finite_sample_share": "share of samples at temperature 1 that are finite",
+    "accuracy": "share of images that Bayes' rule gives their class",
 }
 
 
@@ -44,4 +45,5 @@ def _results(subject: Subject) -> list[EvalResult]:
             metric_value=subject.evaluation[metric],
         )
         for metric, title in METRICS.items()
+        if metric in subject.evaluation
     ]

@@ -74,8 +74,10 @@ def _pictures(flow: Flow, golden: Golden) -> dict[str, Callable[[], Grid]]:
 
 
 def samples(flow: Flow, generator: torch.Generator) -> Tensor:
-    """64 samples (64, C, H, W)."""
-    return flow.sample(64, temperature=TEMPERATURE, generator=generator)
+    """64 samples (64, C, H, W); those of a flow with classes in the order of these."""
+    classes = flow.config.classes
+    label = torch.arange(64) * classes // 64 if classes else None
+    return flow.sample(64, temperature=TEMPERATURE, generator=generator, label=label)
 
 
 def reconstructions(flow: Flow, images: Tensor) -> Tensor:

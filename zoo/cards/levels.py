@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from torch import nn
+
 from zoo.bijections import Chain
 from zoo.flow import Flow
 
@@ -34,13 +36,17 @@ def levels_of(flow: Flow) -> list[Level]:
 
 def _level(flow: Flow, block: Chain, latents: tuple[int, int, int]) -> Level:
     _, *layers, end = [type(layer).__name__ for layer in block.bijections]
-    steps = flow.config.steps
+    steps, last = flow.config.steps, block is flow.blocks[-1]
     channels, height, width = latents
     return Level(
-        maps=(channels if block is flow.blocks[-1] else 2 * channels, height, width),
+        maps=(channels if last else 2 * channels, height, width),
         step=tuple(layers[: len(layers) // steps]),
         steps=steps,
-        end=end,
+        end=type(flow.prior).__name__ if last and flow.prior else end,
         latents=latents,
-        parameters=sum(parameter.numel() for parameter in block.parameters()),
+        parameters=_parameters(block) + (_parameters(flow.prior) if last and flow.prior else 0),
     )
+
+
+def _parameters(part: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in part.parameters())

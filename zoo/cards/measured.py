@@ -5,6 +5,7 @@ from typing import Any
 from zoo.documents import DocumentError, Each, check
 
 ABOUT = {
+    "class_names": [int | str],
     "dataset_title": str,
     "grey_levels": int,
     "license": str,
@@ -48,7 +49,8 @@ def check_about(config: dict[str, Any]) -> None:
 
 def check_measured(evaluation: dict[str, Any]) -> None:
     """Raise DocumentError unless eval.json has all that a card and its figures show."""
-    check(evaluation, EVALUATION)
+    of_classes = {"accuracy": float} if "accuracy" in evaluation else {}
+    check(evaluation, {**EVALUATION, **of_classes})
     histogram = evaluation["likelihood_histogram"]
     sizes = {len(found["counts"]) for found in histogram["sets"].values()}
     if sizes != {len(histogram["edges"]) - 1} or any(

@@ -28,6 +28,7 @@ def _evaluation(subject: Subject, measured: dict[str, Any]) -> str:
         ),
         f"samples of {protocol['samples_drawn']} at temperature {protocol['temperature']:g} that "
         "are finite": percent(measured["finite_sample_share"], 2),
+        **_accuracy(measured),
         "parameters": f"{measured['parameters']:,}",
         **{f"{task}, ms per image": f"{value:.1f}" for task, value in milliseconds.items()},
     }
@@ -40,6 +41,15 @@ def _evaluation(subject: Subject, measured: dict[str, Any]) -> str:
         "`flowzoo evaluate` measures it again.",
         table(("measure", "value"), rows.items()),
     )
+
+
+def _accuracy(measured: dict[str, Any]) -> dict[str, str]:
+    """The row of classification; none for a flow without classes."""
+    if "accuracy" not in measured:
+        return {}
+    draws = measured["protocol"]["draws_weighted"]
+    name = f"accuracy of classification by Bayes' rule, {draws} draw{'s' * (draws > 1)}"
+    return {name: percent(measured["accuracy"], 2)}
 
 
 def _exactness(subject: Subject, measured: dict[str, Any]) -> str:

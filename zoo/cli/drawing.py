@@ -34,6 +34,9 @@ def sample(
     ),
     count: Annotated[int, typer.Option("-n", "--count", help="Number of images.", min=1)] = 64,
     temperature: Annotated[float, typer.Option(help="Standard deviation of latents.", min=0)] = 0.8,
+    label: Annotated[
+        int | None, typer.Option(help="Class, for a flow with classes; default: any.", min=0)
+    ] = None,
     size: Annotated[tuple[int, int] | None, typer.Option(help="Height and width.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the latents.", min=0, max=2**63 - 1)] = 0,
     columns: Annotated[int, typer.Option(help="Images in a row.", min=1)] = 8,
@@ -45,7 +48,9 @@ def sample(
     check_outputs([output], overwrite=overwrite)
     generator = torch.Generator().manual_seed(seed)
     flow = load(name, device=device)
-    draw = partial(flow.sample, temperature=temperature, size=size, generator=generator)
+    draw = partial(
+        flow.sample, temperature=temperature, size=size, generator=generator, label=label
+    )
     batches = [min(batch_size, count - start) for start in range(0, count, batch_size)]
     images = [draw(n) for n in track(batches, "sampling", console=console)]
     write_grid(torch.cat(images).cpu(), output, columns=min(columns, count))

@@ -8,12 +8,13 @@ from rich.progress import Progress
 from torch import Tensor
 
 from zoo.cli.common import OWN_HELP, Batch, Device, ModelArgument, Splits, check_splits, console
-from zoo.data import load_images
+from zoo.data import ImageSet, find_image_set, load_images
+from zoo.data.labels import class_numbers, read_labels
 from zoo.devices import find_device
 from zoo.errors import DataError, require
-from zoo.files import write_json
+from zoo.files import user_path, write_json
 from zoo.flow import Flow
-from zoo.folder import content_hash, identity
+from zoo.folder import ModelFolder, content_hash, identity
 from zoo.images import spread_levels
 from zoo.sources import list_models, parse
 
@@ -44,6 +45,7 @@ def evaluate(
     size, channels = flow.config.size, flow.config.channels  # of a folder's images
     images = load_images(dataset, data_dir, "test", size=size, channels=channels, splits=chosen)
     images = spread_levels(images, folder.config.get("grey_levels"))
+    labels = _labels(flow, folder, find_image_set(dataset, size, channels, chosen), data_dir)
     compared = compared_sets(images, _others(dataset, data_dir))
     protocol = {"n_samples": n_samples, "batch_size": batch_size, "seed": seed}
     document = {
@@ -51,7 +53,7 @@ def evaluate(
         "identity": identity(flow),
         "dataset": dataset,
         "split": "test",
-        **_measured(flow, images, compared, **protocol),
+        **_measured(flow, images, compared, labels, **protocol),
     }
     if output is None:
         path = folder.write_evaluation(document)
@@ -61,6 +63,14 @@ def evaluate(
     console.print_json(data=document)
     hint = f" Render the card: flowzoo card {name}" if output is None else ""
     console.print(f"{path} written.{hint}", soft_wrap=True)
+
+
+def _labels(flow: Flow, folder: ModelFolder, image_set: ImageSet, data: Path) -> Tensor | None:
+    """Class of each test image by the flow's names of classes; None for a flow without classes."""
+    if not flow.config.classes:
+        return None
+    names = folder.config.get("class_names") or range(flow.config.classes)
+    return class_numbers(read_labels(image_set, user_path(data), "test"), names)
 
 
 def _others(dataset: str, data_dir: Path) -> dict[str, Tensor]:
@@ -77,7 +87,11 @@ def _others(dataset: str, data_dir: Path) -> dict[str, Tensor]:
 
 
 def _measured(
-    flow: Flow, images: Tensor, compared: dict[str, Tensor], **protocol: int
+    flow: Flow,
+    images: Tensor,
+    compared: dict[str, Tensor],
+    labels: Tensor | None,
+    **protocol: int,
 ) -> dict[str, Any]:
     """The evaluation, with a bar for each of its parts."""
     from zoo.evaluation.evaluate import evaluate as run
@@ -86,6 +100,7 @@ def _measured(
     totals = {
         "histogram": sum(map(len, compared.values())),
         "likelihood": len(images),
+        **({} if labels is None else {"classes": len(images)}),
         "exactness": len(images),
         "hostile": hostile_count(flow, images),
         "samples": SAMPLES,
@@ -96,6 +111,7 @@ def _measured(
             flow,
             images,
             compared,
+            labels=labels,
             n_drawn=SAMPLES,
             progress=lambda task, count: bars.advance(tasks[task], count),
             **protocol,

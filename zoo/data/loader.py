@@ -1,19 +1,33 @@
 """Batches gathered at once from one tensor, in memory or memory-mapped."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+# Images, or images and the class (B,) of each.
+Batch = Tensor | Sequence[Tensor]
 
-class Images(Dataset[Tensor]):
+
+def unpack(batch: Batch) -> tuple[Tensor, Tensor | None]:
+    """Images of a batch, and their labels if it has some."""
+    return (batch, None) if isinstance(batch, Tensor) else (batch[0], batch[1])
+
+
+class Images(Dataset[Any]):
     """Some rows of a tensor of images (or of a table), fetched in batches, not singly.
 
     Args:
         images: (N, ...).
         rows: Indices of rows, in order; all of them if not given. They are not copied.
+
+    Attributes:
+        labels: Class (N,) of each image, which batches then have too; None for images alone.
     """
+
+    labels: Tensor | None = None
 
     def __init__(self, images: Tensor, rows: Tensor | None = None) -> None:
         self.images, self.place = images, (0, 0)
@@ -29,11 +43,13 @@ class Images(Dataset[Tensor]):
     def __getitem__(self, index: int | slice | Tensor) -> Tensor:
         return self.images[self.rows[index]]
 
-    def __getitems__(self, indices: list[int]) -> Tensor:
-        return self.images.index_select(0, self.rows[indices])
+    def __getitems__(self, indices: list[int]) -> Batch:
+        rows = self.rows[indices]
+        images = self.images.index_select(0, rows)
+        return images if self.labels is None else (images, self.labels[rows])
 
 
-def loader(rows: Images, batch_size: int) -> DataLoader[Tensor]:
+def loader(rows: Images, batch_size: int) -> DataLoader[Any]:
     """Batches of a tensor's rows, in order."""
     return DataLoader(rows, batch_size, collate_fn=as_it_is, pin_memory=pinned())
 

@@ -23,6 +23,7 @@ def evaluate(
     images: Tensor,
     compared: Mapping[str, Tensor],
     *,
+    labels: Tensor | None = None,
     n_samples: int = 4,
     n_drawn: int = 1000,
     batch_size: int = 250,
@@ -35,6 +36,7 @@ def evaluate(
         flow: In eval mode.
         images: The whole test split, uint8 (N, C, H, W).
         compared: Sets of the histogram, of `zoo.evaluation.outliers.compared_sets`.
+        labels: Class of each image (N,), for a flow with classes.
         n_samples: Dequantization draws of the importance-weighted bits/dim.
         n_drawn: Number of samples drawn at temperature 1 to count the finite ones.
         batch_size: Images at a time.
@@ -56,6 +58,7 @@ def evaluate(
         "bits_per_dim_standard_error": _standard_error(single),
         "bits_per_dim_weighted": _mean(weighted),
         "bits_per_dim_weighted_standard_error": _standard_error(weighted),
+        **_accuracy(flow, images, labels, n_samples, batch_size, seed, progress),
         "exact_share": trips.exact / len(images),
         "float64_share": trips.float64 / len(images),
         "kept_share": trips.kept / len(images),
@@ -102,15 +105,34 @@ def _bits_per_dim(
     return -torch.cat(single) / bits, -torch.cat(weighted) / bits
 
 
+def _accuracy(
+    flow: Flow,
+    images: Tensor,
+    labels: Tensor | None,
+    n_samples: int,
+    batch_size: int,
+    seed: int,
+    progress: Progress,
+) -> dict[str, float]:
+    """Share of images whose likeliest class by Bayes' rule is their own; nothing without labels."""
+    if labels is None:
+        return {}
+    options = {"n_samples": n_samples, "generator": torch.Generator(flow.device).manual_seed(seed)}
+    found = [
+        flow.classify(batch.to(flow.device), **options).argmax(1).cpu()
+        for batch in batches(images, batch_size, "classes", progress)
+    ]
+    return {"accuracy": _mean((torch.cat(found) == labels).double())}
+
+
 def _finite_samples(
     flow: Flow, count: int, batch_size: int, seed: int, progress: Progress
 ) -> tuple[int, float]:
     """Number of samples at temperature 1 that are finite, before any clipping; seconds."""
     generator = torch.Generator(flow.device).manual_seed(seed)
-    dimensions = flow.config.channels * math.prod(flow.config.size)
     finite, seconds = 0, 0.0
-    for batch in batches(torch.empty(count, dimensions), batch_size, "samples", progress):
-        z = torch.randn(batch.shape, generator=generator, dtype=flow.dtype, device=flow.device)
+    for batch in batches(torch.empty(count), batch_size, "samples", progress):
+        z = flow.draw(len(batch), generator=generator)
         start = time.perf_counter()
         finite += int(flow.finite(*flow.inverse(z)).sum())
         seconds += time.perf_counter() - start

@@ -66,6 +66,43 @@ def temperatures(value: object, n: int, like: Tensor) -> Tensor | float:
     return found.view(-1, 1)
 
 
+def check_label(
+    label: object, n: int, classes: int, device: torch.device, *, values: bool = True
+) -> Tensor:
+    """Classes (n,) int64 from one number or n of them.
+
+    Args:
+        label: Number, sequence or tensor.
+        n: Number of images.
+        classes: Number of classes.
+        device: Device of the result.
+        values: Whether to look at them, for which a GPU must be waited for.
+
+    Raises:
+        ArgumentError: If the flow has no classes, or these are none of them.
+    """
+    if not classes:
+        raise ArgumentError(
+            "this flow has no classes, so it takes no label. One trained with model.overrides "
+            "{classes: K} does."
+        )
+    try:
+        found = torch.as_tensor(label, device=device)
+        whole = not (found.is_floating_point() or found.is_complex() or found.dtype == torch.bool)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        whole = False
+    if (
+        not whole
+        or found.shape not in ((), (n,))
+        or (values and not ((found >= 0) & (found < classes)).all())
+    ):
+        got = f"{label.dtype} {tuple(label.shape)}" if isinstance(label, Tensor) else repr(label)
+        raise ArgumentError(
+            f"label must be a class from 0 to {classes - 1}, or {n} of them; got {got}."
+        )
+    return found.long().expand(n)
+
+
 def check_size(size: object, divisor: int) -> None:
     """Raise ImageError unless (H, W), each divisible by the divisor."""
     if (

@@ -35,17 +35,20 @@ from zoo.exact.patterns import hard_images, mosaics
 from zoo.flow.arguments import (
     check_count,
     check_generator,
+    check_label,
     check_latents,
     check_noise,
     check_size,
     temperatures,
 )
+from zoo.flow.class_prior import ClassPrior, Each, of_label
 from zoo.flow.float64_host import where_float64_is
 from zoo.flow.graphs import Replay, recordable
 from zoo.flow.normal import log_normal
 from zoo.images import check_continuous, check_images
 
 Size = tuple[int, int]
+Label = int | Sequence[int] | Tensor
 
 # Layers are measured on images of at most so many times the training sides: it takes long.
 LARGE = 4
@@ -58,6 +61,9 @@ class Flow(nn.Module):
     flattened: z ~ N(0, I) of D = C * H * W numbers. The flow is fully convolutional, so every
     method takes any H and W divisible by 2^levels, not only the size it was trained on. Autocast
     is switched off inside, and in evaluation TF32: in neither an image would come back.
+
+    With config.classes the latents of the last level are Gaussian for each class, and the classes
+    are equally likely. No latent depends on a label.
 
     Source: RealNVP (Dinh et al., 2017), section 3.6, for the multi-scale architecture.
 
@@ -83,6 +89,9 @@ class Flow(nn.Module):
             Logit(config.logit_alpha) if config.preprocessing == "logit" else Center()
         )
         self.blocks = nn.ModuleList(levels)  # type: ignore[assignment]
+        self.prior: ClassPrior | None = None
+        if config.classes:
+            self.prior = ClassPrior(config.classes, self.level_shapes()[-1][0], len(levels))
         for name, bijection in self.named_bijections():
             bijection.name = name
         self._twin = WeightCache(max_entries=1)
@@ -251,9 +260,13 @@ class Flow(nn.Module):
         n_samples: int = 1,
         generator: torch.Generator | None = None,
         noise: Tensor | float | None = None,
+        label: Label | Each | None = None,
         checked: bool = True,
     ) -> Tensor:
         """Log-likelihood of 8-bit images in nats, (B,) float64, by uniform dequantization.
+
+        With a label that of images of this class; without one, of all classes together, each
+        equally likely.
 
         One draw gives an unbiased estimate of a lower bound; n_samples=k gives the
         importance-weighted bound log(1/k sum_i p(x + u_i)), tighter with every k. A flow in
@@ -265,13 +278,16 @@ class Flow(nn.Module):
             n_samples: Number of draws k.
             generator: Generator that draws them, on its own device; torch's if not given.
             noise: (B, C, H, W) or one number, in [0, 1), in place of a draw.
-            checked: Whether noise and result are looked at, for which a GPU must be waited for.
+            label: Class of all images, or (B,) of them, for a flow with classes; "each" gives
+                (B, K), one for each class.
+            checked: Whether noise, label and result are looked at, for which a GPU must be waited
+                for.
 
         Source: Theis et al., 2016, section 3.1; Burda et al., 2016, for the weighted bound.
 
         Raises:
             ArgumentError: If n_samples is not a positive integer, the generator none of torch, or
-                noise does not fit.
+                noise or label does not fit.
             ImageError: For anything but uint8 images of a fitting shape.
             NonFiniteError: If a likelihood is NaN or infinite; names the images.
         """
@@ -280,13 +296,18 @@ class Flow(nn.Module):
         check_generator(generator)
         if checked:
             check_noise(noise, images)
+        each = isinstance(label, str) and label == "each"
+        if label is not None:
+            label = self._classes(0 if each else label, len(images), values=checked)
         graph = self.training or (isinstance(noise, Tensor) and noise.requires_grad)
         with torch.set_grad_enabled(graph and torch.is_grad_enabled()):
             draws = [self._log_prob_of_draw(images, noise, generator) for _ in range(n_samples)]
             log_prob = torch.stack(draws).logsumexp(0) - math.log(n_samples)
+            if self.prior is not None and not each:
+                log_prob = of_label(log_prob, label)
         if not checked:
             return log_prob
-        finite = log_prob.detach().isfinite()
+        finite = log_prob.detach().isfinite().reshape(len(images), -1).all(1)
         if not finite.all():
             bad = (~finite).nonzero().flatten().tolist()
             raise NonFiniteError(
@@ -302,20 +323,48 @@ class Flow(nn.Module):
         n_samples: int = 1,
         generator: torch.Generator | None = None,
         noise: Tensor | float | None = None,
+        label: Label | Each | None = None,
         checked: bool = True,
     ) -> Tensor:
         """-log_prob / (D ln 2) of 8-bit images, (B,) float64; arguments as for `log_prob`."""
         log_prob = self.log_prob(
-            images, n_samples=n_samples, generator=generator, noise=noise, checked=checked
+            images,
+            n_samples=n_samples,
+            generator=generator,
+            noise=noise,
+            label=label,
+            checked=checked,
         )
         return -log_prob / (math.prod(images.shape[1:]) * math.log(2))
 
     def _log_prob_of_draw(
         self, images: Tensor, noise: Tensor | float | None, generator: torch.Generator | None
     ) -> Tensor:
+        """Log-likelihood (B,), or (B, K) of each class."""
         x, log_volume = self.dequantize(images, noise, self.dtype, generator)
         z, log_det = self(x, trusted=True)
-        return log_normal(z) + log_det + log_volume
+        if self.prior is None:
+            return log_normal(z) + log_det + log_volume
+        by_class: Tensor = self.prior(z)
+        return by_class + (log_det + log_volume)[:, None]
+
+    def _classes(self, label: Label | Each, n: int, *, values: bool = True) -> Tensor:
+        return check_label(label, n, self.config.classes, self.device, values=values)
+
+    def classify(self, images: Tensor, **options: Any) -> Tensor:
+        """Log-probability of each class given the image, (B, K) float64, by Bayes' rule.
+
+        All classes are equally likely before the image is seen. For other shares, add their
+        logarithms and subtract `logsumexp` again.
+
+        Args:
+            images: uint8 (B, C, H, W), H and W divisible by 2^levels.
+            **options: n_samples, generator and noise, as for `log_prob`.
+
+        Raises:
+            FlowzooError: As `log_prob` does, and for a flow without classes.
+        """
+        return self.log_prob(images, label="each", **options).log_softmax(1)
 
     # Samples.
 
@@ -328,6 +377,7 @@ class Flow(nn.Module):
         temperature: float | Sequence[float] | Tensor = 1.0,
         size: Size | None = None,
         generator: torch.Generator | None = None,
+        label: Label | None = None,
     ) -> Tensor:
         """Draw n images, uint8 (n, C, H, W), from latents of standard deviation `temperature`.
 
@@ -336,12 +386,30 @@ class Flow(nn.Module):
             temperature: One number, or one for each image.
             size: (H, W); default: that of the training images.
             generator: Generator that draws the latents, on its own device; torch's if not given.
+            label: Class of all images, or (n,) of them, for a flow with classes, which draws them
+                too if they are not given. The temperature is then relative to the class.
 
         Raises:
-            ArgumentError: If n or a temperature is out of range, or the generator none of torch.
+            ArgumentError: If n, a temperature or a label is out of range, or the generator none of
+                torch.
             ImageError: If the size is not (H, W) divisible by 2^levels.
             NonFiniteError: If a sample is NaN or infinite, rather than hiding it.
         """
+        z = self.draw(n, temperature=temperature, size=size, generator=generator, label=label)
+        return self._to_images(*self.inverse(z, size))
+
+    @torch.no_grad()
+    @where_float64_is
+    def draw(
+        self,
+        n: int = 1,
+        *,
+        temperature: float | Sequence[float] | Tensor = 1.0,
+        size: Size | None = None,
+        generator: torch.Generator | None = None,
+        label: Label | None = None,
+    ) -> Tensor:
+        """Draw the latents (n, D) of samples; arguments as for `sample`."""
         check_count("n", n, 1)
         check_generator(generator)
         height, width = self._check_size(size)
@@ -349,7 +417,13 @@ class Flow(nn.Module):
         device = device_of(generator, self.device)
         z = torch.randn(shape, generator=generator, dtype=self.dtype, device=device)
         z = z.to(self.device) * temperatures(temperature, n, next(self.parameters()))
-        return self._to_images(*self.inverse(z, (height, width)))
+        if label is None and self.prior is not None:
+            label = torch.randint(self.config.classes, (n,), generator=generator, device=device)
+        if label is None:
+            return z
+        label = self._classes(label, n)
+        assert self.prior is not None
+        return self.prior.latents(z, label)
 
     @staticmethod
     def finite(x: Tensor, log_det: Tensor) -> Tensor:

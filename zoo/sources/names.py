@@ -20,7 +20,7 @@ class Model:
     """A model of the zoo.
 
     Attributes:
-        name: `<architecture>_<dataset>`.
+        name: `<architecture>_<dataset>`, and `_conditional` for a flow with classes.
         architecture: Name of its architecture.
         preset: Name of its configuration there.
         dataset: Data set that it is trained on.

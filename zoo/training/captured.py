@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.flow import Flow
+from zoo.flow.class_prior import Each
 
 BitsPerDim = Callable[[Tensor, Tensor], Tensor]
 
@@ -17,11 +18,14 @@ class _Likelihood(nn.Module):
         self.flow = flow
 
     def forward(self, images: Tensor, noise: Tensor) -> Tensor:
-        return self.flow.bits_per_dim(images, noise=noise, checked=False)
+        each: Each | None = "each" if self.flow.config.classes else None
+        return self.flow.bits_per_dim(images, noise=noise, label=each, checked=False)
 
 
 def captured(flow: Flow, images: Tensor) -> BitsPerDim:
     """Record graphs that map images and noise to bits/dim, as `flow.bits_per_dim` but unchecked.
+
+    Those of a flow with classes are of each class.
 
     Gradients of all calls are in the same memory, so the optimiser takes a step after each.
 

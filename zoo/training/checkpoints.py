@@ -30,6 +30,7 @@ HASH, END = 64, 22  # bytes of the hash, and of the end of a zip file without a 
 # What only some hold.
 MORE = {
     "callbacks": dict[str, Any],
+    "class_names": [int | str],
     "finetune": dict[str, Any],
     "flow_config": dict[str, Any],
     "parent": dict[str, Any] | None,

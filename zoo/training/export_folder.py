@@ -84,6 +84,7 @@ def export(
         "parent": saved.get("parent"),
         "pictures": pictures_licence,
         "grey_levels": levels,
+        "class_names": saved.get("class_names"),
     }
     name = name or f"{saved['flow_config']['architecture']}_{dataset}"
     return save_flow(

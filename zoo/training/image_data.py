@@ -1,6 +1,7 @@
 """Batches of images for training."""
 
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
@@ -9,7 +10,8 @@ from torch.utils.data import DataLoader
 
 from zoo.data.catalogue import Splits, find_image_set
 from zoo.data.image_set import ImageSet, Split
-from zoo.data.loader import Images, loader
+from zoo.data.labels import class_names, class_numbers, read_labels
+from zoo.data.loader import Batch, Images, loader, unpack
 from zoo.errors import ArgumentError, DataError
 from zoo.files import user_path
 from zoo.training.augment import Flips, augment
@@ -17,7 +19,7 @@ from zoo.training.sampler import place, run_seed, training_loader
 
 
 class ImageData(L.LightningDataModule):
-    """Batches of uint8 images (B, C, H, W).
+    """Batches of uint8 images (B, C, H, W), with labels (B,) for flows with classes.
 
     Validation is the data set's own split if it has one, otherwise split from train; test is apart.
 
@@ -104,20 +106,36 @@ class ImageData(L.LightningDataModule):
         order = torch.randperm(len(images), generator=generator)
         self.train, self.val = Images(images, order[count:]), Images(images, order[:count])
 
+    def add_labels(self, classes: int) -> None:
+        """Give the batches of training and validation the class of each image.
+
+        Raises:
+            DataError: If images have no labels, or these are of another number of classes.
+        """
+        labels = read_labels(self.image_set, self.directory, "train")
+        self.class_names = class_names(labels, classes)
+        self.train.labels = self.val.labels = class_numbers(labels, self.class_names)
+        if "val" in self.image_set.splits(self.directory):
+            labels = read_labels(self.image_set, self.directory, "val")
+            self.val.labels = class_numbers(labels, self.class_names)
+
     def _load(self, split: Split) -> Tensor:
         return self.image_set.load(self.directory, split)
 
-    def train_dataloader(self) -> DataLoader[Tensor]:
+    def train_dataloader(self) -> DataLoader[Any]:
         return training_loader(self.train, self.hparams["batch_size"], self.trainer)
 
-    def val_dataloader(self) -> DataLoader[Tensor]:
+    def val_dataloader(self) -> DataLoader[Any]:
         return loader(self.val, self.hparams["eval_batch_size"])
 
-    def test_dataloader(self) -> DataLoader[Tensor]:
+    def test_dataloader(self) -> DataLoader[Any]:
         return loader(self.test, self.hparams["eval_batch_size"])
 
-    def on_after_batch_transfer(self, batch: Tensor, dataloader_idx: int) -> Tensor:
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         flips, shift = self.hparams["flips"], self.hparams["shift"]
         if (flips == "none" and shift == 0) or self.trainer is None or not self.trainer.training:
             return batch
-        return augment(batch, flips, shift, run_seed(), "augmentation", place(self.trainer).epoch)
+        images, labels = unpack(batch)
+        epoch = place(self.trainer).epoch
+        images = augment(images, flips, shift, run_seed(), "augmentation", epoch)
+        return images if labels is None else (images, labels)

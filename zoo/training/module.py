@@ -12,14 +12,18 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Adam, Adamax, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+from torchmetrics import MeanMetric
 
 from zoo.architectures import build, config_from_json, config_to_json, find_architecture
+from zoo.data.loader import Batch, unpack
 from zoo.data.noise import dequantization_noise
-from zoo.errors import ConfigError, NonFiniteError
+from zoo.errors import ConfigError, DataError, NonFiniteError
 from zoo.files import remove_abandoned
 from zoo.flow import Flow
+from zoo.flow.class_prior import Each, of_label
 from zoo.images import spread_levels
 from zoo.training.checkpoints import AtomicCheckpointIO, checkpoint_folder, last_checkpoint
+from zoo.training.classes import label_bits
 from zoo.training.culprit import first_in_backward, first_in_forward
 from zoo.training.finetune import FineTune, Report, freeze, lasting, transfer
 from zoo.training.image_data import ImageData
@@ -165,10 +169,14 @@ class FlowModule(DensityModule):
         schedule: After the warm-up, "cosine" decays to 0 at the end of training (which needs
             max_steps or max_epochs), "constant" stays, "trapezoid" stays and falls to 0 in a line
             over the last fifth.
+        label_weight: Weight of the bits of a label, -log2 p(label | image), beside bits/dim, for a
+            flow with classes. With 0 the labels hardly count: an image has hundreds of bits, a
+            label a few. 0.01 is that of Glow's code.
     """
 
     flow: Flow
     captured: Callable[[Tensor, Tensor], Tensor] | None = None
+    class_names: list[int | str] | None = None
 
     def __init__(
         self,
@@ -179,10 +187,13 @@ class FlowModule(DensityModule):
         lr: float = 1e-3,
         warmup_steps: int = 200,
         schedule: Schedule = "cosine",
+        label_weight: float = 0.01,
     ) -> None:
         super().__init__()
         if not 0 <= lr < math.inf:
             raise ConfigError(f"model.lr must be a number from 0 up; got {lr}.")
+        if not 0 <= label_weight < math.inf:
+            raise ConfigError(f"model.label_weight must be from 0 up; got {label_weight}.")
         self.save_hyperparameters()
         config = find_architecture(architecture).preset(preset, **(overrides or {}))
         self.flow = build(config)
@@ -190,7 +201,7 @@ class FlowModule(DensityModule):
         self.recipe = ""
         self.parent: dict[str, str] | None = None
         self.finetune, self.transfer = FineTune(), Report()
-        self.val_bits_per_dim = BitsPerDim()
+        self.val_bits_per_dim, self.val_accuracy = BitsPerDim(), MeanMetric()
 
     def setup(self, stage: str) -> None:
         super().setup(stage)
@@ -198,6 +209,9 @@ class FlowModule(DensityModule):
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, ImageData):
             self._check_shape(data.test[:1] if stage == "test" else data.train[:1])
+            if (classes := self.flow.config.classes) and stage != "test":
+                data.add_labels(classes)
+                self.class_names = data.class_names
 
     def _check_shape(self, images: Tensor) -> None:
         config = self.flow.config
@@ -230,27 +244,47 @@ class FlowModule(DensityModule):
         rates = (lr, lr * self.finetune.lr_factor)
         return [{"params": g, "lr": r} for g, r in zip(groups, rates, strict=True) if g]
 
-    def training_step(self, images: Tensor, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         # Noise of the epoch, not the step: then no image's noise depends on how batches are cut.
-        bits_per_dim = self._bits_per_dim(images, run_seed(), "train", place(self._trainer).epoch)
-        mean = bits_per_dim.mean().detach()
-        self.log("train/bits_per_dim", mean, prog_bar=True, sync_dist=True)
-        return bits_per_dim.mean()
+        images, label = self._unpack(batch)
+        found = self._bits_per_dim(images, run_seed(), "train", place(self._trainer).epoch)
+        bits_per_dim = (found if label is None else of_label(found, label)).mean()
+        self.log("train/bits_per_dim", bits_per_dim.detach(), prog_bar=True, sync_dist=True)
+        if label is None:
+            return bits_per_dim
+        bits = label_bits(found, label, images[0].numel()).mean()
+        return bits_per_dim + self.hparams["label_weight"] * bits
 
-    def validation_step(self, images: Tensor, batch_idx: int) -> None:
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
         # One draw for all validations of all runs: what differs then is the flow.
-        bits_per_dim = self._bits_per_dim(images, "validation")
-        self.val_bits_per_dim.update(own(bits_per_dim, self.trainer.val_dataloaders, batch_idx))
+        images, label = self._unpack(batch)
+        loaders, found = self.trainer.val_dataloaders, self._bits_per_dim(images, "validation")
+        bits_per_dim = found if label is None else of_label(found, label)
+        self.val_bits_per_dim.update(own(bits_per_dim, loaders, batch_idx))
         self.log("val/bits_per_dim", self.val_bits_per_dim, prog_bar=True)
+        if label is not None:
+            self.val_accuracy.update(own(found.argmin(1) == label, loaders, batch_idx))
+            self.log("val/accuracy", self.val_accuracy, prog_bar=True)
+
+    def _unpack(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        images, label = unpack(batch)
+        if (label is None) == bool(self.flow.config.classes):
+            raise DataError(
+                "a flow with classes is trained on pairs of images and labels, and one without on "
+                "images alone. Change the batches, or classes in model.overrides."
+            )
+        return images, label
 
     def _bits_per_dim(self, images: Tensor, *noise_of: int | str) -> Tensor:
+        """Bits/dim (B,), or (B, K) of each class."""
         images = self.spread(images)
         noise = dequantization_noise(images, *noise_of)
+        each: Each | None = "each" if self.flow.config.classes else None
 
         def bits_per_dim(*, checked: bool) -> Tensor:
             if self.captured is not None and not checked:
                 return self.captured(images, noise)
-            return self.flow.bits_per_dim(images, noise=noise, checked=checked)
+            return self.flow.bits_per_dim(images, noise=noise, label=each, checked=checked)
 
         return self.guarded(bits_per_dim)
 
@@ -261,11 +295,18 @@ class FlowModule(DensityModule):
         checkpoint["parent"] = self.parent
         checkpoint["transfer"] = self.transfer
         checkpoint["finetune"] = lasting(self.finetune)
+        if self.class_names:
+            checkpoint["class_names"] = self.class_names
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
         saved = dataclasses.asdict(config_from_json(checkpoint["flow_config"]))
         check_options("flow", saved, dataclasses.asdict(self.flow.config))
         check_options("finetune", checkpoint.get("finetune", {}), lasting(self.finetune))
+        saved = checkpoint["hyper_parameters"]
+        weight = {name: saved[name] for name in ("label_weight",) if name in saved}
+        check_options("model", weight, self.hparams)
+        names = {"class_names": checkpoint.get("class_names")}
+        check_options("data", names, {"class_names": self.class_names})
         self.parent = checkpoint.get("parent")
         self.transfer = checkpoint.get("transfer", {})

@@ -6,12 +6,11 @@ So a resumed run goes on with the very next batch, without walking through those
 
 import os
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import lightning as L
 import torch
 import torch.distributed as dist
-from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler
 
 from zoo.data.loader import Images, as_it_is, pinned
@@ -88,7 +87,7 @@ def _distributed() -> bool:
 
 def training_loader(
     rows: Images, batch_size: int, trainer: L.Trainer | None = None
-) -> DataLoader[Tensor]:
+) -> DataLoader[Any]:
     """Shuffled, complete batches of a tensor's rows, from where the trainer stands."""
     sampler = ShuffledSampler(rows, batch_size, trainer)
     return DataLoader(

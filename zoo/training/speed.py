@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import Callback
 from zoo.bijections import ActNorm, Chain
 from zoo.bijections.nets import Net
 from zoo.bijections.recompute import Activations
+from zoo.data.loader import unpack
 from zoo.errors import ConfigError
 from zoo.flow import Flow
 from zoo.training.captured import captured
@@ -67,9 +68,10 @@ class Speed(Callback):
         assert isinstance(module, FlowModule)
         if self.compile and not compiled(module.flow) and initialized(module.flow):
             module.flow.compile()
-        ready = self.capture and module.captured is None and batch.is_cuda
-        if ready and initialized(module.flow):
-            module.captured = captured(module.flow, module.spread(batch))
+        if self.capture and module.captured is None:
+            images, _ = unpack(batch)
+            if images.is_cuda and initialized(module.flow):
+                module.captured = captured(module.flow, module.spread(images))
 
     def on_validation_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         torch.compiler.set_stance("force_eager")  # compiled anew, it would take a minute more
