@@ -23,6 +23,7 @@ __all__ = [
     "Paper",
     "__version__",
     "build",
+    "get_weights",
     "list_architectures",
     "list_datasets",
     "list_models",
@@ -33,15 +34,19 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from zoo.cards.weights_entry import get_weights
     from zoo.data import DatasetFacts, ImageSet, list_datasets, register_dataset
 
 __version__ = "0.1.0"
 
-OF_DATA = ("DatasetFacts", "ImageSet", "list_datasets", "register_dataset")
+LATER = {
+    **dict.fromkeys(("DatasetFacts", "ImageSet", "list_datasets", "register_dataset"), "zoo.data"),
+    "get_weights": "zoo.cards.weights_entry",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import the data sets when they are asked for: torch.hub loads flows without Pillow."""
-    if name not in OF_DATA:
+    """Import what needs Pillow when it is asked for: torch.hub loads flows without it."""
+    if name not in LATER:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
-    return getattr(importlib.import_module("zoo.data"), name)
+    return getattr(importlib.import_module(LATER[name]), name)

@@ -1,6 +1,7 @@
 """A multi-scale normalizing flow of images: exact latents, density, samples."""
 
 import copy
+import importlib
 import math
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -468,6 +469,15 @@ class Flow(nn.Module):
         save_flow = require("zoo.cards", "train").save_flow
         path: Path = save_flow(self, folder, dataset=dataset, **options).path
         return path
+
+    # The names of the Hub's client.
+    save_pretrained = save
+
+    @staticmethod
+    def from_pretrained(source: str, **options: Any) -> "Flow":
+        """Load a flow: `zoo.load` by another name, with its options."""
+        flow: Flow = importlib.import_module("zoo.sources").load(source, **options)
+        return flow
 
     def export(self, folder: str | Path, format: str = "onnx", **options: Any) -> list[Path]:
         """Write programs that run without flowzoo, once images came back through them.

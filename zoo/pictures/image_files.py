@@ -213,7 +213,7 @@ def open_frames(path: Path, mode: str) -> list[Frame]:
         raise ImageError(f"{path} is no file. Name an image file.")
     try:
         with Image.open(path) as picture:
-            return [_upright(frame, path, mode) for frame in _frames(picture)]
+            return [upright(frame, path, mode) for frame in _frames(picture)]
     except ImageError:
         raise
     except Exception as error:  # Pillow's plugins raise many kinds on damaged files
@@ -227,7 +227,7 @@ def _frames(picture: Image.Image) -> Iterator[Image.Image]:
         yield picture
 
 
-def _upright(picture: Image.Image, path: Path, mode: str) -> Frame:
+def upright(picture: Image.Image, path: Path, mode: str) -> Frame:
     """A frame as viewers show it."""
     bits = bits_per_channel(picture, path)
     if bits > 8:
