@@ -16,13 +16,13 @@ from zoo.architectures import ARCHITECTURES
 from zoo.cards import figures
 from zoo.cards.facts import GITHUB
 from zoo.cards.figure_files import read_stamp
-from zoo.cards.levels import levels_of
 from zoo.cards.markdown import percent
 from zoo.cards.origin import split_header
 from zoo.cards.overview import README, render_readme
 from zoo.data import facts_of, list_datasets
 from zoo.errors import ArgumentError, ConfigError, WeightsError
 from zoo.files import write_json
+from zoo.flow.levels import levels_of
 from zoo.folder.model_folder import FIGURES
 from zoo.sources import MODELS
 

@@ -212,7 +212,7 @@ def test_ls_and_info(run, model) -> None:
     assert "glow" not in out
     code, out, _ = run("info", model)
     assert code == 0
-    assert "round trip in float32" in out
+    assert "round trip  in float32" in out
     assert run("info", "glow_cifar10")[0] == 0
     assert run("--version")[0] == 0
 

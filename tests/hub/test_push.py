@@ -354,7 +354,7 @@ def test_a_fine_tuned_flow_keeps_its_parent(machine, hub, folder) -> None:
         "name": f"hf-hub:alice/parent@{parent}",
         "sha256": json.loads((folder / "config.json").read_text())["sha256"],
     }
-    info = machine.command("info", outcome.value)
+    info = machine.command("info", "--json", outcome.value)
     assert f'"name": "hf-hub:alice/parent@{parent}"' in info.output
 
 

@@ -5,9 +5,9 @@ import math
 from zoo.cards.facts import GITHUB
 from zoo.cards.figure_files import show
 from zoo.cards.gallery import TEMPERATURE
-from zoo.cards.levels import levels_of
 from zoo.cards.markdown import fenced, join, table, times
 from zoo.cards.subject import Subject
+from zoo.flow.levels import levels_of
 
 
 def summary(subject: Subject) -> str:

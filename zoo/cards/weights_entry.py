@@ -12,7 +12,7 @@ from zoo.cards.facts import GITHUB
 from zoo.cards.front_matter import METRICS
 from zoo.folder import ModelFolder
 from zoo.folder.model_folder import WEIGHTS
-from zoo.pictures.preprocess import Preprocess
+from zoo.pictures.transforms import Preprocess
 from zoo.sources import parse
 from zoo.sources.source import HubRepo, Name, Source
 

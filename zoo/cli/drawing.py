@@ -18,8 +18,10 @@ from zoo.cli.common import (
     Overwrite,
     Pad,
     Resize,
+    Sides,
     choose_fit,
     console,
+    read_sides,
 )
 from zoo.cli.outputs import check_outputs
 from zoo.errors import FlowzooError
@@ -34,7 +36,7 @@ def sample(
     ),
     count: Annotated[int, typer.Option("-n", "--count", help="Number of images.", min=1)] = 64,
     temperature: Annotated[float, typer.Option(help="Standard deviation of latents.", min=0)] = 0.8,
-    size: Annotated[tuple[int, int] | None, typer.Option(help="Height and width.")] = None,
+    size: Sides = None,
     seed: Annotated[int, typer.Option(help="Seed of the latents.", min=0, max=2**63 - 1)] = 0,
     columns: Annotated[int, typer.Option(help="Images in a row.", min=1)] = 8,
     batch_size: Batch = 64,
@@ -43,9 +45,10 @@ def sample(
 ) -> None:
     """Draw images and write them as one grid."""
     check_outputs([output], overwrite=overwrite)
+    sides = read_sides(size)
     generator = torch.Generator().manual_seed(seed)
     flow = load(name, device=device)
-    draw = partial(flow.sample, temperature=temperature, size=size, generator=generator)
+    draw = partial(flow.sample, temperature=temperature, size=sides, generator=generator)
     batches = [min(batch_size, count - start) for start in range(0, count, batch_size)]
     images = [draw(n) for n in track(batches, "sampling", console=console)]
     write_grid(torch.cat(images).cpu(), output, columns=min(columns, count))

@@ -43,6 +43,7 @@ from zoo.flow.arguments import (
 )
 from zoo.flow.float64_host import where_float64_is
 from zoo.flow.graphs import Replay, recordable
+from zoo.flow.levels import overview
 from zoo.flow.normal import log_normal
 from zoo.images import check_continuous, check_images
 
@@ -90,6 +91,19 @@ class Flow(nn.Module):
         self._conditions = WeightCache()
         self._watch = Watch()
         self._graphs, self._captures = WeightCache(max_entries=8), False
+
+    def __repr__(self) -> str:
+        """What it takes and gives, and a line for each level."""
+        config = self.config
+        count = sum(parameter.numel() for parameter in self.parameters())
+        name = self.origin["name"] if self.origin else "random weights"
+        return (
+            f"{type(self).__name__} ({name}), {self.dtype} on {self.device}\n"
+            f"images  {config.channels}x{config.size[0]}x{config.size[1]} uint8, or other sides "
+            f"divisible by {self.divisor}\n"
+            f"latents {config.channels * math.prod(config.size):,}, parameters {count:,}\n"
+            f"{overview(self)}"
+        )
 
     # The bijection of continuous images.
 
