@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import lightning as L
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Adam, Adamax, Optimizer
@@ -131,7 +132,13 @@ class DensityModule(L.LightningModule):
         checkpoint["ranks"] = self.trainer.world_size
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        prepare_to_resume(checkpoint, self)
+        if self.resumes:
+            prepare_to_resume(checkpoint, self)
+
+    @property
+    def resumes(self) -> bool:
+        """Whether a checkpoint is loaded to train on, not to test or to predict."""
+        return self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = OPTIMIZERS[self.hparams["optimizer"]](self._groups(), lr=self.hparams["lr"])
@@ -190,14 +197,14 @@ class FlowModule(DensityModule):
         self.recipe = ""
         self.parent: dict[str, str] | None = None
         self.finetune, self.transfer = FineTune(), Report()
-        self.val_bits_per_dim = BitsPerDim()
+        self.val_bits_per_dim, self.test_bits_per_dim = BitsPerDim(), BitsPerDim()
 
     def setup(self, stage: str) -> None:
         super().setup(stage)
         freeze(self.flow, self.finetune)  # before ddp looks which parameters get gradients
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, ImageData):
-            self._check_shape(data.test[:1] if stage == "test" else data.train[:1])
+            self._check_shape(data.train[:1] if stage in ("fit", "validate") else data.test[:1])
 
     def _check_shape(self, images: Tensor) -> None:
         config = self.flow.config
@@ -243,6 +250,15 @@ class FlowModule(DensityModule):
         self.val_bits_per_dim.update(own(bits_per_dim, self.trainer.val_dataloaders, batch_idx))
         self.log("val/bits_per_dim", self.val_bits_per_dim, prog_bar=True)
 
+    def test_step(self, images: Tensor, batch_idx: int) -> None:
+        bits_per_dim = self._bits_per_dim(images, "test")
+        self.test_bits_per_dim.update(own(bits_per_dim, self.trainer.test_dataloaders, batch_idx))
+        self.log("test/bits_per_dim", self.test_bits_per_dim)
+
+    def predict_step(self, images: Tensor, batch_idx: int) -> Tensor:
+        """Latents (B, D) that `flow.decode` gives the images back from, bit for bit."""
+        return self.flow.encode(self.spread(images))
+
     def _bits_per_dim(self, images: Tensor, *noise_of: int | str) -> Tensor:
         images = self.spread(images)
         noise = dequantization_noise(images, *noise_of)
@@ -266,6 +282,9 @@ class FlowModule(DensityModule):
         super().on_load_checkpoint(checkpoint)
         saved = dataclasses.asdict(config_from_json(checkpoint["flow_config"]))
         check_options("flow", saved, dataclasses.asdict(self.flow.config))
-        check_options("finetune", checkpoint.get("finetune", {}), lasting(self.finetune))
+        options = checkpoint.get("finetune", {})
+        if not self.resumes:
+            self.finetune = FineTune(**options)
+        check_options("finetune", options, lasting(self.finetune))
         self.parent = checkpoint.get("parent")
         self.transfer = checkpoint.get("transfer", {})
