@@ -74,7 +74,7 @@ def test_the_original_size_is_kept_where_it_fits(run, model, tmp_path) -> None:
     code, _, err = run(*encode)
     assert code == 2
     assert "15x4" in err
-    assert "--pad or --resize" in err
+    assert "--pad or --crop" in err
 
 
 def test_other_sizes_and_colours_are_converted_and_said(run, model, tmp_path) -> None:

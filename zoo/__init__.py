@@ -29,6 +29,7 @@ __all__ = [
     "list_models",
     "list_presets",
     "load",
+    "read_images",
     "register_architecture",
     "register_dataset",
 ]
@@ -36,12 +37,14 @@ __all__ = [
 if TYPE_CHECKING:
     from zoo.cards.weights_entry import get_weights
     from zoo.data import DatasetFacts, ImageSet, list_datasets, register_dataset
+    from zoo.pictures import read_images
 
 __version__ = "0.1.0"
 
 LATER = {
     **dict.fromkeys(("DatasetFacts", "ImageSet", "list_datasets", "register_dataset"), "zoo.data"),
     "get_weights": "zoo.cards.weights_entry",
+    "read_images": "zoo.pictures",
 }
 
 

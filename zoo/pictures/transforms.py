@@ -7,13 +7,13 @@ from typing import TypeAlias
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from zoo.errors import ImageError
 from zoo.files import user_path
 from zoo.flow import Size
-from zoo.pictures.image_files import MODES, open_picture, upright
+from zoo.pictures.image_files import MODES, fill, open_picture, upright
 
 Picture: TypeAlias = Image.Image | str | Path
 
@@ -48,11 +48,10 @@ class Preprocess:
     def _convert(self, picture: Picture) -> Tensor:
         if self.channels not in MODES:
             raise ImageError(f"the model has {self.channels} channels; pictures have 1 or 3.")
-        mode, (height, width) = MODES[self.channels], self.size
+        mode = MODES[self.channels]
         if isinstance(picture, Image.Image):  # a copy does not know its file
             opened = upright(picture.copy(), Path("the picture"), mode).picture
         else:
             opened = open_picture(user_path(picture), mode)
-        fitted = ImageOps.fit(opened, (width, height), Image.Resampling.LANCZOS)
-        pixels = torch.from_numpy(np.array(fitted)).view(height, width, self.channels)
+        pixels = torch.from_numpy(np.array(fill(opened, self.size))).view(*self.size, self.channels)
         return pixels.permute(2, 0, 1).contiguous()
