@@ -6,6 +6,7 @@ from zoo.cards.facts import GITHUB
 from zoo.cards.figure_files import show
 from zoo.cards.gallery import TEMPERATURE
 from zoo.cards.markdown import fenced, join, table, times
+from zoo.cards.notebook import badge
 from zoo.cards.subject import Subject
 from zoo.flow.levels import levels_of
 
@@ -21,7 +22,8 @@ def summary(subject: Subject) -> str:
         f"normalizing flow that turns an image of {times(shape)} into {math.prod(shape)} numbers, "
         "standard normal under the model, and these into the same image, bit for bit.",
         f"Weights sha256 (over names, dtypes, shapes and bytes): `{subject.folder.sha256}`",
-        show(subject, "samples.png", f"Samples at temperature {TEMPERATURE}."),
+        badge(subject),
+        show(subject, "samples.png"),
     )
 
 
@@ -46,7 +48,6 @@ def usage(subject: Subject) -> str:
             f"flow.sample(16, temperature={TEMPERATURE})",
             "python",
         ),
-        _grey_levels(subject),
         "Without installing flowzoo:",
         fenced(
             f'import torch\n\nflow = torch.hub.load("{GITHUB}", {arguments}, trust_repo=True)',
@@ -59,18 +60,6 @@ def usage(subject: Subject) -> str:
             f"flowzoo sample {source} -n 64 -o samples.png",
             "sh",
         ),
-    )
-
-
-def _grey_levels(subject: Subject) -> str:
-    """The way to give it images, if its data set's hold fewer than 256 grey levels."""
-    levels = subject.about.get("grey_levels")
-    if levels is None:
-        return ""
-    return (
-        f"It was trained on images of {levels} grey levels spread over 256, and was evaluated on "
-        f"such: `zoo.images.spread_levels(images, {levels})` spreads them, and "
-        f"`zoo.images.gather_levels(decoded, {levels})` gives back what they were."
     )
 
 
@@ -90,19 +79,11 @@ def architecture(subject: Subject) -> str:
         f"Preprocessing: {config.preprocessing}. Width of the coupling nets: "
         f"{config.hidden_channels}. `config.json` has every field.",
         table(heads, rows),
-        show(subject, "architecture.png", "From image to latents: half of each level goes on."),
+        show(subject, "architecture.png"),
     )
 
 
-def latents(subject: Subject) -> str:
-    """The content of the latents, in pictures."""
-    pictures = join(
-        show(subject, "interpolation.png", "Along the great circle between two images' latents."),
-        show(
-            subject,
-            "resampling.png",
-            "An image, then its coarse latents with finer ones drawn anew at temperature "
-            f"{TEMPERATURE}.",
-        ),
-    )
-    return pictures and join("## Latents", pictures)
+def gallery(subject: Subject) -> str:
+    """What the flow does, in pictures."""
+    pictures = join(show(subject, "interpolation.png"), show(subject, "resampling.png"))
+    return pictures and join("## Gallery", pictures)
