@@ -52,11 +52,11 @@ def test_a_reconstruction_is_the_image_and_its_difference_is_zero() -> None:
 
 
 def test_resampling_draws_one_level_after_the_other_and_keeps_the_rest(monkeypatch) -> None:
-    flow, images = tiny(levels=3, size=(8, 16)), noise(5, size=(8, 16))
+    flow, images = tiny(levels=3, size=(8, 16)), noise(25, size=(8, 16))
     z, decode, decoded = flow.encode(images), flow.decode, []
     monkeypatch.setattr(flow, "decode", lambda z: decoded.append(z) or decode(z))
     rows = resampling(flow, images, torch.Generator().manual_seed(0))
-    assert torch.equal(rows.unflatten(0, (5, 1 + 3 * DRAWS))[:, 0], images)
+    assert torch.equal(rows.unflatten(0, (25, 1 + 3 * DRAWS))[:, 0], images)
     assert len(decoded) == 3 * DRAWS
     kept, drawn = [], []
     for i, latents in enumerate(decoded):

@@ -84,6 +84,6 @@ def architecture(subject: Subject) -> str:
 
 
 def gallery(subject: Subject) -> str:
-    """What the flow does, in pictures."""
+    """Pictures of what the flow does."""
     pictures = join(show(subject, "interpolation.png"), show(subject, "resampling.png"))
     return pictures and join("## Gallery", pictures)

@@ -1,4 +1,4 @@
-"""How to prepare images for a model, on its card."""
+"""Preparation of images for a model, on its card."""
 
 from zoo.cards.markdown import fenced, join, times
 from zoo.cards.subject import Subject

@@ -93,7 +93,7 @@ class Flow(nn.Module):
         self._graphs, self._captures = WeightCache(max_entries=8), False
 
     def __repr__(self) -> str:
-        """What it takes and gives, and a line for each level."""
+        """Shapes and sizes, with a line for each level."""
         config = self.config
         count = sum(parameter.numel() for parameter in self.parameters())
         name = self.origin["name"] if self.origin else "random weights"
