@@ -148,3 +148,11 @@ def test_a_run_that_ends_before_a_validation_names_no_best_value(capsys, tmp_pat
     last = tmp_path / "checkpoints" / "last.ckpt"
     expected = f"checkpoint {last}\nnext       flowzoo export {last} --data-dir data\n"
     assert capsys.readouterr().out == expected
+
+
+def test_a_run_that_goes_on_elsewhere_names_its_own_checkpoint(capsys, tmp_path: Path) -> None:
+    before = tiny_run(tmp_path / "a", trainer=SHORT)
+    capsys.readouterr()
+    short = {"max_steps": 5, "limit_val_batches": 0}
+    last = tiny_run(tmp_path / "b", "--ckpt_path", str(before), trainer=short)
+    assert f"checkpoint {last}\n" in capsys.readouterr().out

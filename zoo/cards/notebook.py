@@ -54,6 +54,7 @@ def _cells(subject: Subject) -> list[Cell]:
         _code(f"%pip install -q git+https://github.com/{GITHUB}"),
         _code(
             "import torch",
+            "",
             "import zoo",
             "from zoo.pictures import grid, to_picture",
             "",

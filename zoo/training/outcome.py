@@ -25,11 +25,11 @@ def outcome(trainer: L.Trainer, pictures: Path, data: str) -> str:
 
 
 def _checkpoint(trainer: L.Trainer, data: str) -> Iterator[Line]:
-    kept = trainer.checkpoint_callback
-    best = kept if isinstance(kept, ModelCheckpoint) and kept.best_model_path else None
-    path = best.best_model_path if best else last_checkpoint(trainer)
-    if best and best.best_model_score is not None:
-        yield "best", f"{best.monitor} {best.best_model_score:.4f}"
+    kept, path = trainer.checkpoint_callback, last_checkpoint(trainer)
+    # Of a run that goes on in another folder Lightning knows the best file before, not its value.
+    if isinstance(kept, ModelCheckpoint) and kept.best_model_score is not None:
+        yield "best", f"{kept.monitor} {kept.best_model_score:.4f}"
+        path = kept.best_model_path
     if path is None:
         yield "checkpoint", "none was written"
         return
