@@ -29,15 +29,16 @@ _OF_ARCHITECTURE = """A flow of the architecture {name}.
 _OF_MODEL = """A compact flow of the architecture {architecture}, for {dataset}.{published}
 
     Args:
-        pretrained: Load the published weights; False gives random ones.
-        weights: Load these instead, say "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH", of a
-            flow of the same configuration.
+        pretrained: Load the published weights; False gives random ones. Default: {pretrained}.
+        weights: Load these instead: "DEFAULT" for the published ones, "V{version}" for these and no
+            later ones; "hf-hub:OWNER/REPO@REVISION" or "local-dir:PATH" for those of another flow
+            of the same configuration.
         **options: With weights of the Hub: local_files_only, cache_dir and token, as for
             `zoo.load`.
 
     Example:
         >>> import torch
-        >>> flow = torch.hub.load(".", "{name}", source="local", pretrained={pretrained})
+        >>> flow = torch.hub.load(".", "{name}", source="local")
         >>> images = torch.zeros(2, flow.config.channels, *flow.config.size, dtype=torch.uint8)
         >>> bool((flow.decode(flow.encode(images)) == images).all())
         True
@@ -86,8 +87,8 @@ def _make_architecture(name):
     return _described(entrypoint, name, _OF_ARCHITECTURE.format(name=name))
 
 
-def _make_model(name, architecture, dataset, sha256, **_):
-    def entrypoint(pretrained=True, weights=None, **options):
+def _make_model(name, architecture, dataset, sha256, version=1, **_):
+    def entrypoint(pretrained=bool(sha256), weights=None, **options):
         if unknown := ", ".join(sorted(set(options) - _HUB_OPTIONS)):
             _refuse(f"{name} has no option {unknown}; help(hubconf.{name}) tells of those it has.")
         sources = _zoo_module("zoo.sources.load")
@@ -95,7 +96,7 @@ def _make_model(name, architecture, dataset, sha256, **_):
             return sources.load_model(name, weights, **options)
         return sources.load(name, pretrained=pretrained, **options)
 
-    fields = {"name": name, "architecture": architecture, "dataset": dataset}
+    fields = {"name": name, "architecture": architecture, "dataset": dataset, "version": version}
     published = "" if sha256 else " No weights are published yet."
     text = _OF_MODEL.format(**fields, published=published, pretrained=bool(sha256))
     return _described(entrypoint, name, text)

@@ -16,13 +16,13 @@ from zoo.architectures import ARCHITECTURES
 from zoo.cards import figures
 from zoo.cards.facts import GITHUB
 from zoo.cards.figure_files import read_stamp
-from zoo.cards.levels import levels_of
 from zoo.cards.markdown import percent
 from zoo.cards.origin import split_header
 from zoo.cards.overview import README, render_readme
 from zoo.data import facts_of, list_datasets
 from zoo.errors import ArgumentError, ConfigError, WeightsError
 from zoo.files import write_json
+from zoo.flow.levels import levels_of
 from zoo.folder.model_folder import FIGURES
 from zoo.sources import MODELS
 
@@ -167,7 +167,7 @@ def test_the_hub_s_client_reads_the_front_matter(name: str) -> None:
 
 def test_the_usage_lines_run(run, copy, tmp_path, monkeypatch) -> None:
     card = (copy / "README.md").read_text()
-    python, hub = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
+    python, hub, prepare = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
     images = read_golden(copy).images[:2]
     names: dict[str, Any] = {}
     exec(python, names)
@@ -177,6 +177,8 @@ def test_the_usage_lines_run(run, copy, tmp_path, monkeypatch) -> None:
     assert torch.equal(names["flow"].decode(names["z"]), names["images"])
     shutil.copy(copy / "samples.png", tmp_path / "image.png")
     monkeypatch.chdir(tmp_path)
+    exec(prepare, names)
+    assert names["images"].shape[1:] == images.shape[1:]
     for line in re.search(r"```sh\n(.*?)```", card, re.DOTALL)[1].splitlines():
         assert run(*line.split()[1:])[0] == 0
 

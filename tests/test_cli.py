@@ -74,7 +74,7 @@ def test_the_original_size_is_kept_where_it_fits(run, model, tmp_path) -> None:
     code, _, err = run(*encode)
     assert code == 2
     assert "15x4" in err
-    assert "--pad or --resize" in err
+    assert "--pad or --crop" in err
 
 
 def test_other_sizes_and_colours_are_converted_and_said(run, model, tmp_path) -> None:
@@ -212,7 +212,7 @@ def test_ls_and_info(run, model) -> None:
     assert "glow" not in out
     code, out, _ = run("info", model)
     assert code == 0
-    assert "round trip in float32" in out
+    assert "round trip  in float32" in out
     assert run("info", "glow_cifar10")[0] == 0
     assert run("--version")[0] == 0
 

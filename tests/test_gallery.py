@@ -51,19 +51,18 @@ def test_a_reconstruction_is_the_image_and_its_difference_is_zero() -> None:
     assert not triples[:, 2].any()
 
 
-def test_resampling_keeps_the_coarse_latents_and_draws_the_finer_ones(monkeypatch) -> None:
-    flow, images = tiny(levels=3, size=(8, 16)), noise(5, size=(8, 16))
+def test_resampling_draws_one_level_after_the_other_and_keeps_the_rest(monkeypatch) -> None:
+    flow, images = tiny(levels=3, size=(8, 16)), noise(25, size=(8, 16))
     z, decode, decoded = flow.encode(images), flow.decode, []
     monkeypatch.setattr(flow, "decode", lambda z: decoded.append(z) or decode(z))
     rows = resampling(flow, images, torch.Generator().manual_seed(0))
-    assert torch.equal(
-        rows.unflatten(0, (2, 5, 1 + DRAWS))[:, :, 0], images.expand(2, *images.shape)
-    )
+    assert torch.equal(rows.unflatten(0, (25, 1 + 3 * DRAWS))[:, 0], images)
+    assert len(decoded) == 3 * DRAWS
     kept, drawn = [], []
     for i, latents in enumerate(decoded):
-        finest = 1 + i // DRAWS
-        kept += zip(flow.levels(latents)[finest:], flow.levels(z)[finest:], strict=True)
-        drawn += flow.levels(latents)[:finest]
+        pairs = list(zip(flow.levels(latents), flow.levels(z), strict=True))
+        drawn.append(pairs.pop(i // DRAWS)[0])
+        kept += pairs
     assert all(torch.equal(*pair) for pair in kept)
     spread = torch.cat([level.flatten() for level in drawn]).std()
     assert_close(spread, torch.tensor(TEMPERATURE), atol=0.02, rtol=0)

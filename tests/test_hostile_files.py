@@ -302,7 +302,7 @@ def test_ls_in_ascii() -> None:
 
 @pytest.mark.parametrize("size", ["999999996", "99999999999999999996"])
 def test_a_huge_size_is_one_line(run, tmp_path, size: str) -> None:
-    code, _, err = run("sample", "finc_mnist", "--size", size, size, "-o", tmp_path / "x.png")
+    code, _, err = run("sample", "finc_mnist", "--size", f"{size},{size}", "-o", tmp_path / "x.png")
     assert code == 2
     assert "Traceback" not in err
 

@@ -88,6 +88,7 @@ def test_published_weights_are_what_they_claim(name: str) -> None:
         "eval.json",
         "golden.safetensors",
         "model.safetensors",
+        "notebook.ipynb",
         "recipe.yaml",
         *FIGURES,
     }

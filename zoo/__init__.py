@@ -23,25 +23,33 @@ __all__ = [
     "Paper",
     "__version__",
     "build",
+    "get_weights",
     "list_architectures",
     "list_datasets",
     "list_models",
     "list_presets",
     "load",
+    "read_images",
     "register_architecture",
     "register_dataset",
 ]
 
 if TYPE_CHECKING:
+    from zoo.cards.weights_entry import get_weights
     from zoo.data import DatasetFacts, ImageSet, list_datasets, register_dataset
+    from zoo.pictures import read_images
 
 __version__ = "0.1.0"
 
-OF_DATA = ("DatasetFacts", "ImageSet", "list_datasets", "register_dataset")
+LATER = {
+    **dict.fromkeys(("DatasetFacts", "ImageSet", "list_datasets", "register_dataset"), "zoo.data"),
+    "get_weights": "zoo.cards.weights_entry",
+    "read_images": "zoo.pictures",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import the data sets when they are asked for: torch.hub loads flows without Pillow."""
-    if name not in OF_DATA:
+    """Import what needs Pillow when it is asked for: torch.hub loads flows without it."""
+    if name not in LATER:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
-    return getattr(importlib.import_module("zoo.data"), name)
+    return getattr(importlib.import_module(LATER[name]), name)

@@ -109,9 +109,9 @@ def test_the_lines_of_a_pushed_card_work(machine, hub, folder, elsewhere) -> Non
     assert "hf-hub:OWNER" in before["README.md"].decode()
     assert "hf-hub:OWNER" not in card
     images = "images = torch.zeros(2, 1, 8, 12, dtype=torch.uint8)"
+    Image.new("L", (12, 8)).save(elsewhere.folder / "image.png")
     for code in re.findall("```python\n(.*?)```", card, re.DOTALL):
         assert paste(elsewhere, code, images) == SHA256
-    Image.new("L", (12, 8)).save(elsewhere.folder / "image.png")
     (commands,) = re.findall("```sh\n(.*?)```", card, re.DOTALL)
     for line in commands.splitlines():
         run_command(elsewhere, line)
@@ -195,7 +195,8 @@ def test_only_a_model_s_files_are_uploaded_and_deleted(machine, hub, folder) -> 
     write_card(folder)
     assert push(machine, folder).message == "0"
     files = hub.repos["alice/flow"].commits[head(hub)]
-    model = {"README.md", "config.json", "model.safetensors", "golden.safetensors", "notes.md"}
+    written = {"README.md", "notebook.ipynb", "config.json"}
+    model = {*written, "model.safetensors", "golden.safetensors", "notes.md"}
     assert set(files) == {*model, "notes.txt"}
     assert hub.objects[files["notes.md"].oid] == b"# mine"
 
@@ -354,7 +355,7 @@ def test_a_fine_tuned_flow_keeps_its_parent(machine, hub, folder) -> None:
         "name": f"hf-hub:alice/parent@{parent}",
         "sha256": json.loads((folder / "config.json").read_text())["sha256"],
     }
-    info = machine.command("info", outcome.value)
+    info = machine.command("info", "--json", outcome.value)
     assert f'"name": "hf-hub:alice/parent@{parent}"' in info.output
 
 

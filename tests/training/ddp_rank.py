@@ -51,10 +51,10 @@ class Poison(Callback):
 
 
 def main(folder: Path, checkpoint: str, rank: str) -> None:
-    pictures, write_grid = [], callbacks.write_grid
-    callbacks.write_grid = lambda images, path, columns: (
+    pictures, write_image = [], callbacks.write_image
+    callbacks.write_image = lambda image, path: (
         pictures.append(str(path)),
-        write_grid(images, path, columns),
+        write_image(image, path),
     )
     train(["--config", str(folder / "whole.yaml")])
     torch.save(pictures, folder / f"pictures-{rank}.pt")

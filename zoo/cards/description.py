@@ -5,9 +5,10 @@ import math
 from zoo.cards.facts import GITHUB
 from zoo.cards.figure_files import show
 from zoo.cards.gallery import TEMPERATURE
-from zoo.cards.levels import levels_of
 from zoo.cards.markdown import fenced, join, table, times
+from zoo.cards.notebook import badge
 from zoo.cards.subject import Subject
+from zoo.flow.levels import levels_of
 
 
 def summary(subject: Subject) -> str:
@@ -15,7 +16,6 @@ def summary(subject: Subject) -> str:
     flow, paper = subject.flow, subject.architecture.paper
     kind = f"[{paper.title}]({paper.url})" if paper else subject.architecture.about
     shape = (flow.config.channels, *flow.config.size)
-    in_order = ", in the order of the classes" * bool(flow.config.classes)
     return join(
         f"# {subject.folder.name}",
         f"{kind}, trained on {subject.data.title}: a "
@@ -23,7 +23,8 @@ def summary(subject: Subject) -> str:
         "standard normal under the model, and these into the same image, bit for bit.",
         _classes(subject),
         f"Weights sha256 (over names, dtypes, shapes and bytes): `{subject.folder.sha256}`",
-        show(subject, "samples.png", f"Samples at temperature {TEMPERATURE}{in_order}."),
+        badge(subject),
+        show(subject, "samples.png"),
     )
 
 
@@ -35,7 +36,8 @@ def _classes(subject: Subject) -> str:
     return (
         f"It has {classes} classes: {names}. Latents of the last level are not standard normal but "
         "Gaussian for each class, with a mean and a scale per channel. Encoding and decoding need "
-        "no class. Likelihoods without one are those of all classes together, each equally likely."
+        "no class. Likelihoods without one are those of all classes together, each equally likely. "
+        "Samples below are in the order of the classes."
     )
 
 
@@ -62,7 +64,6 @@ def usage(subject: Subject) -> str:
             * bool(subject.flow.config.classes),
             "python",
         ),
-        _grey_levels(subject),
         "Without installing flowzoo:",
         fenced(
             f'import torch\n\nflow = torch.hub.load("{GITHUB}", {arguments}, trust_repo=True)',
@@ -75,18 +76,6 @@ def usage(subject: Subject) -> str:
             f"flowzoo sample {source} -n 64 -o samples.png",
             "sh",
         ),
-    )
-
-
-def _grey_levels(subject: Subject) -> str:
-    """The way to give it images, if its data set's hold fewer than 256 grey levels."""
-    levels = subject.about.get("grey_levels")
-    if levels is None:
-        return ""
-    return (
-        f"It was trained on images of {levels} grey levels spread over 256, and was evaluated on "
-        f"such: `zoo.images.spread_levels(images, {levels})` spreads them, and "
-        f"`zoo.images.gather_levels(decoded, {levels})` gives back what they were."
     )
 
 
@@ -106,19 +95,11 @@ def architecture(subject: Subject) -> str:
         f"Preprocessing: {config.preprocessing}. Width of the coupling nets: "
         f"{config.hidden_channels}. `config.json` has every field.",
         table(heads, rows),
-        show(subject, "architecture.png", "From image to latents: half of each level goes on."),
+        show(subject, "architecture.png"),
     )
 
 
-def latents(subject: Subject) -> str:
-    """The content of the latents, in pictures."""
-    pictures = join(
-        show(subject, "interpolation.png", "Along the great circle between two images' latents."),
-        show(
-            subject,
-            "resampling.png",
-            "An image, then its coarse latents with finer ones drawn anew at temperature "
-            f"{TEMPERATURE}.",
-        ),
-    )
-    return pictures and join("## Latents", pictures)
+def gallery(subject: Subject) -> str:
+    """Pictures of what the flow does."""
+    pictures = join(show(subject, "interpolation.png"), show(subject, "resampling.png"))
+    return pictures and join("## Gallery", pictures)

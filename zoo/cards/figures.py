@@ -9,11 +9,11 @@ from PIL import Image
 
 from zoo.cards.figure_files import write_figure
 from zoo.cards.gallery import gallery
-from zoo.cards.levels import Level, levels_of
 from zoo.cards.markdown import times
 from zoo.cards.subject import Subject
 from zoo.data import facts_of
 from zoo.flow import Flow
+from zoo.flow.levels import Level, levels_of
 from zoo.folder import ModelFolder
 from zoo.folder.model_folder import FIGURES
 from zoo.pictures import grid, to_picture

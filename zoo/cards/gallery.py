@@ -12,7 +12,7 @@ from zoo.folder.golden import Golden
 
 TEMPERATURE = 0.8
 STEPS = 10
-DRAWS = 9
+DRAWS = 3
 OF_IMAGES = ("interpolation.png", "resampling.png")
 NO_IMAGES = (
     "golden.safetensors holds fewer than two natural images; flowzoo export --data-dir puts those "
@@ -66,7 +66,9 @@ def _pictures(flow: Flow, golden: Golden) -> dict[str, Callable[[], Grid]]:
         "samples.png": lambda: Grid(samples(flow, generator), 8),
         "reconstructions.png": lambda: Grid(reconstructions(flow, images), 12),
         "interpolation.png": lambda: Grid(interpolation(flow, natural), STEPS),
-        "resampling.png": lambda: Grid(resampling(flow, natural[:8], generator), 1 + DRAWS),
+        "resampling.png": lambda: Grid(
+            resampling(flow, natural[:8], generator), 1 + DRAWS * len(flow.blocks)
+        ),
     }
     if len(flow.blocks) == 1:
         del pictures["resampling.png"]
@@ -94,24 +96,18 @@ def interpolation(flow: Flow, images: Tensor) -> Tensor:
 
 
 def resampling(flow: Flow, images: Tensor, generator: torch.Generator) -> Tensor:
-    """Rows of each image and DRAWS with its coarse latents kept and finer ones drawn anew.
+    """Each image, then DRAWS with the latents of one level drawn anew and the others kept.
 
-    First for all images with the finest level drawn, then with the two finest, up to all but the
-    coarsest. (B, C, H, W) -> ((L - 1) * B * (1 + DRAWS), C, H, W).
+    First the finest level, last the coarsest. (B, C, H, W) -> (B * (1 + L * DRAWS), C, H, W).
     """
-    z = flow.encode(images)
-    rows = [_redrawn(flow, images, z, drawn, generator) for drawn in range(1, len(flow.blocks))]
-    return torch.cat(rows)
-
-
-def _redrawn(
-    flow: Flow, images: Tensor, z: Tensor, drawn: int, generator: torch.Generator
-) -> Tensor:
-    finer, coarser = flow.levels(z)[:drawn], flow.levels(z)[drawn:]
+    levels = flow.levels(flow.encode(images))
     columns = [images]
-    for _ in range(DRAWS):
-        fresh = [TEMPERATURE * _noise_like(x, generator) for x in finer]
-        columns.append(flow.decode(flow.flatten([*fresh, *coarser])))
+    for drawn, latents in enumerate(levels):
+        for _ in range(DRAWS):
+            fresh = TEMPERATURE * _noise_like(latents, generator)
+            columns.append(
+                flow.decode(flow.flatten([*levels[:drawn], fresh, *levels[drawn + 1 :]]))
+            )
     return torch.stack(columns, dim=1).flatten(0, 1)
 
 

@@ -1,9 +1,12 @@
 """The origin of a model on its card: training, parent, licence, citation."""
 
+from zoo.cards.facts import GITHUB
 from zoo.cards.licences import licence_of
 from zoo.cards.markdown import details, fenced, join
 from zoo.cards.subject import Subject
-from zoo.folder.model_folder import NOTES, RECIPE
+from zoo.folder.model_folder import NOTEBOOK, NOTES, RECIPE
+from zoo.sources import HUB, MODELS
+from zoo.sources.hub import Repository
 
 
 def training(subject: Subject) -> str:
@@ -42,6 +45,21 @@ def provenance(subject: Subject) -> str:
     )
 
 
+def parent_repository(subject: Subject) -> str | None:
+    """The repository on the Hub of the model that it was fine-tuned from, if there is one.
+
+    Models of the zoo are where `flowzoo push --all` puts them, beside its code.
+    """
+    parent = subject.about.get("parent")
+    if parent is None:
+        return None
+    name, sha256 = parent["name"], parent["sha256"]
+    if name.startswith(HUB):
+        return Repository.parse(name).repo_id
+    ours = name in MODELS and MODELS[name].sha256 == sha256
+    return f"{GITHUB.partition('/')[0]}/{name}" if ours else None
+
+
 def notes(subject: Subject) -> str:
     """Notes by its authors."""
     text = subject.folder.text(NOTES)
@@ -56,8 +74,8 @@ def files(subject: Subject) -> str:
     return join(
         "## Files",
         "`config.json` describes the flow, `model.safetensors` holds its weights, `eval.json` what "
-        f"was measured, `{RECIPE}` what it was trained from. `golden.safetensors` holds images "
-        "with their latents and log-density: patterns and noise"
+        f"was measured, `{RECIPE}` what it was trained from. `{NOTEBOOK}` shows it at work. "
+        "`golden.safetensors` holds images with their latents and log-density: patterns and noise"
         f"{natural if subject.golden.natural else ''}. The figures show some of these.",
     )
 

@@ -62,7 +62,7 @@ def _exactness(subject: Subject, measured: dict[str, Any]) -> str:
         "Before rounding, the worst pixel "
         f"decoded is {measured['round_trip_grey_levels']:.4f} grey levels off; rounding bears half "
         "a level.",
-        show(subject, "reconstructions.png", "Image, decoded, difference: all of it zero."),
+        show(subject, "reconstructions.png"),
         _hostile(measured["hostile"]),
         _couplings(measured["couplings"]),
         *_certificate(measured["certificate"]),
@@ -139,7 +139,7 @@ def _limits(subject: Subject, measured: dict[str, Any]) -> str:
         "Like all flows, it can give high likelihood to simple images unlike any it was trained "
         "on, such as an all-black one. Likelihood alone is no test of whether an image belongs to "
         "the data:",
-        show(subject, "histogram.png", "Bits/dim of images of the data set and of others."),
+        show(subject, "histogram.png"),
         table(heads, rows),
         f"The first images of each test split and every constant grey image; {histogram['draws']} "
         f"draw each, seed {histogram['seed']}. The outermost bins hold what lies beyond.",

@@ -91,8 +91,12 @@ class Subject:
     @property
     def source(self) -> str:
         """Source for `zoo.load`; OWNER stands for the account until it is published."""
-        name = self.folder.name
-        return name if self.published else f"{HUB}{self.repo_id or f'OWNER/{name}'}"
+        return self.folder.name if self.published else f"{HUB}{self.repository}"
+
+    @property
+    def repository(self) -> str:
+        """Its repository on the Hub; OWNER stands for the account until it is known."""
+        return self.repo_id or f"OWNER/{self.folder.name}"
 
     @property
     def stamp(self) -> dict[str, str]:

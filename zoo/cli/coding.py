@@ -31,7 +31,7 @@ from zoo.documents import MOST_TENSORS
 from zoo.errors import ImageError, require
 from zoo.folder import identity
 from zoo.latents import LatentFile
-from zoo.pictures import AS_IT_IS, endings, expand, read_images, write_image
+from zoo.pictures import AS_IT_IS, endings, expand, read_frames, write_image
 from zoo.sources import load, parse
 
 
@@ -60,7 +60,7 @@ def encode(
     read = [
         (f"{path}{fitted.name.removeprefix(name)}", pixels, fitted)
         for path, name in track(files.items(), "reading", total=len(files), console=console)
-        for pixels, fitted in read_images(path, flow, fit, name)
+        for pixels, fitted in read_frames(path, flow, fit, name)
     ]
     for path, _, fitted in read:
         console.print(f"{path}: {fitted.changes}", soft_wrap=True)

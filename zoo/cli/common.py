@@ -1,6 +1,6 @@
 """Parts that the commands share: options, the console, batches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -36,12 +36,33 @@ Original = Annotated[
     bool, typer.Option("--original-size", help="Keep the size; the model must accept it.")
 ]
 
+Sides = Annotated[
+    str | None, typer.Option(metavar="H,W", help="Height and width, such as 256,256.")
+]
+
+
+def read_sides(text: str | None) -> tuple[int, int] | None:
+    """The value of --size: height and width, or one side of a square."""
+    if text is None:
+        return None
+    sides = text.split(",")
+    if len(sides) > 2 or not all(side.strip().isdecimal() for side in sides):
+        raise typer.BadParameter(f"--size is height and width, such as 256,256; got {text}.")
+    return int(sides[0]), int(sides[-1])
+
 
 def choose_fit(resize: bool, pad: bool, original_size: bool) -> Fit:
     """The one of three options that was passed; resizing if none was."""
     if resize + pad + original_size > 1:
         raise typer.BadParameter("choose one of --resize, --pad and --original-size.")
     return "pad" if pad else "original" if original_size else "resize"
+
+
+def columns(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Rows as lines whose cells stand below each other; a narrow terminal cuts none."""
+    table = list(rows)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
 
 
 def in_batches(

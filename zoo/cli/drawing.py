@@ -18,8 +18,10 @@ from zoo.cli.common import (
     Overwrite,
     Pad,
     Resize,
+    Sides,
     choose_fit,
     console,
+    read_sides,
 )
 from zoo.cli.outputs import check_outputs
 from zoo.errors import FlowzooError
@@ -37,7 +39,7 @@ def sample(
     label: Annotated[
         int | None, typer.Option(help="Class, for a flow with classes; default: any.", min=0)
     ] = None,
-    size: Annotated[tuple[int, int] | None, typer.Option(help="Height and width.")] = None,
+    size: Sides = None,
     seed: Annotated[int, typer.Option(help="Seed of the latents.", min=0, max=2**63 - 1)] = 0,
     columns: Annotated[int, typer.Option(help="Images in a row.", min=1)] = 8,
     batch_size: Batch = 64,
@@ -46,10 +48,11 @@ def sample(
 ) -> None:
     """Draw images and write them as one grid."""
     check_outputs([output], overwrite=overwrite)
+    sides = read_sides(size)
     generator = torch.Generator().manual_seed(seed)
     flow = load(name, device=device)
     draw = partial(
-        flow.sample, temperature=temperature, size=size, generator=generator, label=label
+        flow.sample, temperature=temperature, size=sides, generator=generator, label=label
     )
     batches = [min(batch_size, count - start) for start in range(0, count, batch_size)]
     images = [draw(n) for n in track(batches, "sampling", console=console)]

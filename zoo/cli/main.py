@@ -16,6 +16,7 @@ from zoo.cli.measuring import card, evaluate
 from zoo.cli.models import adopt, info, ls
 from zoo.cli.onnx_export import export_onnx
 from zoo.cli.sharing import pull, push
+from zoo.cli.wording import in_commands
 from zoo.errors import FlowzooError
 from zoo.training.memory import keep_memory
 
@@ -82,7 +83,7 @@ def run(commands: typer.Typer, name: str) -> NoReturn:
         if not isinstance(error, MEMORY) and "can't allocate memory" not in str(error):
             raise
         message = "there is not enough memory. Take fewer or smaller images at a time."
-    print(f"{name}: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{name}: {' '.join(in_commands(message).split())}", file=sys.stderr)
     sys.exit(status)
 
 

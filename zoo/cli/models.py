@@ -1,15 +1,14 @@
-"""`flowzoo ls` and `flowzoo info`: which models there are."""
+"""`flowzoo ls`, `info` and `adopt`: which models there are, and what is known of one."""
 
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from zoo.architectures import config_to_json
-from zoo.cli.common import Device, ModelArgument, OwnArgument, console
+from zoo.cli.about import facts, summary
+from zoo.cli.common import Device, ModelArgument, OwnArgument, columns, console
 from zoo.documents import fits
-from zoo.folder import content_hash
 from zoo.sources import MODELS, list_models, load, parse
+from zoo.sources.names import Model
 from zoo.sources.names import adopt as adopt_folder
 from zoo.sources.source import Name
 
@@ -18,35 +17,37 @@ def ls(
     pattern: Annotated[str, typer.Argument(help='Such as "finc_*".')] = "*",
     pretrained: Annotated[bool, typer.Option(help="Only those with weights.")] = False,
 ) -> None:
-    """List the models."""
-    table = Table("model", "architecture", "data set", "pretrained", "bits/dim (test)")
-    for name in list_models(pattern, pretrained=pretrained):
-        model = MODELS[name]
-        evaluation = model.folder.evaluation if model.sha256 else None
-        weights = "yes" if model.sha256 else "-"
-        measured = fits(evaluation, {"bits_per_dim": float})
-        score = f"{evaluation['bits_per_dim']:.3f}" if evaluation and measured else "-"
-        table.add_row(name, model.architecture, model.dataset, weights, score)
-    console.print(table)
+    """List the models, those with weights first."""
+    found = [MODELS[name] for name in list_models(pattern, pretrained=pretrained)]
+    found.sort(key=lambda model: model.sha256 is None)
+    heads = ("model", "architecture", "data set", "weights", "bits/dim (test)")
+    for line in columns([heads, *map(_row, found)]):
+        print(line)
 
 
-def info(name: ModelArgument, device: Device = "auto") -> None:
-    """Show a model's configuration, size, evaluation and stability certificate."""
+def _row(model: Model) -> tuple[str, ...]:
+    evaluation = model.folder.evaluation if model.sha256 else None
+    measured = fits(evaluation, {"bits_per_dim": float})
+    score = f"{evaluation['bits_per_dim']:.3f}" if evaluation and measured else "-"
+    version = f"V{model.version}" if model.sha256 else "-"
+    return model.name, model.architecture, model.dataset, version, score
+
+
+def info(
+    name: ModelArgument,
+    json: Annotated[bool, typer.Option("--json", help="All that is known, as JSON.")] = False,
+    device: Device = "auto",
+) -> None:
+    """Show a model: its size, origin and licence, what was measured, how stable its inverse is."""
     source = parse(name).pin()
     untrained = isinstance(source, Name) and source.model.sha256 is None
     flow = load(name, pretrained=not untrained, device=device)
-    console.print_json(data=config_to_json(flow.config))
-    console.print(f"parameters: {sum(p.numel() for p in flow.parameters()):,}")
-    if untrained:
-        console.print("weights: none published; random ones have no certificate")
+    certificate = None if untrained else flow.certify()
+    if json:
+        console.print_json(data=facts(source, flow, certificate))
         return
-    console.print(f"weights sha256: {content_hash(flow.state_dict())}")
-    folder = source.folder()
-    if parent := folder.config.get("parent"):
-        console.print_json(data={"fine-tuned from": parent})
-    if evaluation := folder.evaluation:
-        console.print_json(data=evaluation)
-    print(flow.certify().table())
+    for line in columns(summary(source, flow, certificate)):
+        print(line)
 
 
 def adopt(name: OwnArgument) -> None:

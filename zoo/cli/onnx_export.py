@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from torch import Tensor
 
-from zoo.cli.common import ModelArgument, Overwrite
+from zoo.cli.common import ModelArgument, Overwrite, Sides, read_sides
 from zoo.cli.outputs import check_outputs
 from zoo.export.write import export, paths
 from zoo.folder.model_folder import GOLDEN
@@ -20,9 +20,7 @@ def export_onnx(
     what: Annotated[
         str, typer.Option(help="both (encode and decode), encode, decode, forward or inverse.")
     ] = "both",
-    size: Annotated[
-        tuple[int, int] | None, typer.Option(help="Height and width; default: as trained.")
-    ] = None,
+    size: Sides = None,
     any_size: Annotated[
         bool, typer.Option("--any-size", help="All sizes up to twice that of training.")
     ] = False,
@@ -43,7 +41,7 @@ def export_onnx(
         source.load(),
         output,
         what=what,  # type: ignore[arg-type]
-        size="dynamic" if any_size else size,
+        size="dynamic" if any_size else read_sides(size),
         batch=batch or "dynamic",
         images=None if size else _golden(source),
         allow_inexact=allow_inexact,

@@ -51,7 +51,8 @@ class Images(Dataset[Any]):
 
 def loader(rows: Images, batch_size: int) -> DataLoader[Any]:
     """Batches of a tensor's rows, in order."""
-    return DataLoader(rows, batch_size, collate_fn=as_it_is, pin_memory=pinned())
+    # By name: to predict, Lightning makes the loader again with another one.
+    return DataLoader(rows, batch_size=batch_size, collate_fn=as_it_is, pin_memory=pinned())
 
 
 def pinned() -> bool:

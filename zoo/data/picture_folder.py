@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from zoo.data.decode import decode
 from zoo.data.image_set import ImageSet, Split
 from zoo.data.pixel_cache import memory_mapped
 from zoo.errors import DataError
-from zoo.pictures.listing import Listing, endings, list_pictures
+from zoo.pictures import Listing, endings, fill, list_pictures
 
 SUBFOLDERS: dict[Split, tuple[str, ...]] = {
     "train": ("train", "training"),
@@ -77,10 +76,9 @@ class FolderOfImages(ImageSet):
             )
         height, width = self.size
         name = f"{split}-{height}x{width}x{self.channels}"
-        fit = partial(ImageOps.fit, size=(width, height), method=Image.Resampling.LANCZOS)
         return memory_mapped(
             *(name, root, files, (self.channels, height, width)),
-            lambda: decode(files, self.channels, fit),
+            lambda: decode(files, self.channels, partial(fill, size=self.size)),
         )
 
     def _files(self, root: Path, split: Split) -> Listing:

@@ -1,6 +1,7 @@
 """A multi-scale normalizing flow of images: exact latents, density, samples."""
 
 import copy
+import importlib
 import math
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -44,6 +45,7 @@ from zoo.flow.arguments import (
 from zoo.flow.class_prior import ClassPrior, Each, of_label
 from zoo.flow.float64_host import where_float64_is
 from zoo.flow.graphs import Replay, recordable
+from zoo.flow.levels import overview
 from zoo.flow.normal import log_normal
 from zoo.images import check_continuous, check_images
 
@@ -98,6 +100,19 @@ class Flow(nn.Module):
         self._conditions = WeightCache()
         self._watch = Watch()
         self._graphs, self._captures = WeightCache(max_entries=8), False
+
+    def __repr__(self) -> str:
+        """Shapes and sizes, with a line for each level."""
+        config = self.config
+        count = sum(parameter.numel() for parameter in self.parameters())
+        name = self.origin["name"] if self.origin else "random weights"
+        return (
+            f"{type(self).__name__} ({name}), {self.dtype} on {self.device}\n"
+            f"images  {config.channels}x{config.size[0]}x{config.size[1]} uint8, or other sides "
+            f"divisible by {self.divisor}\n"
+            f"latents {config.channels * math.prod(config.size):,}, parameters {count:,}\n"
+            f"{overview(self)}"
+        )
 
     # The bijection of continuous images.
 
@@ -542,6 +557,15 @@ class Flow(nn.Module):
         save_flow = require("zoo.cards", "train").save_flow
         path: Path = save_flow(self, folder, dataset=dataset, **options).path
         return path
+
+    # The names of the Hub's client.
+    save_pretrained = save
+
+    @staticmethod
+    def from_pretrained(source: str, **options: Any) -> "Flow":
+        """Load a flow: `zoo.load` by another name, with its options."""
+        flow: Flow = importlib.import_module("zoo.sources").load(source, **options)
+        return flow
 
     def export(self, folder: str | Path, format: str = "onnx", **options: Any) -> list[Path]:
         """Write programs that run without flowzoo, once images came back through them.

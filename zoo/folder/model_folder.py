@@ -27,6 +27,7 @@ EVALUATION = "eval.json"
 RECIPE = "recipe.yaml"
 NOTES = "notes.md"
 CARD = "README.md"
+NOTEBOOK = "notebook.ipynb"
 FIGURES = (
     "samples.png",
     "reconstructions.png",
@@ -36,7 +37,7 @@ FIGURES = (
     "histogram.png",
 )
 # All that a model's folder may hold of ours. Nothing else is uploaded, or replaced.
-FILES = (CARD, CONFIG, WEIGHTS, GOLDEN, EVALUATION, RECIPE, NOTES, *FIGURES)
+FILES = (CARD, NOTEBOOK, CONFIG, WEIGHTS, GOLDEN, EVALUATION, RECIPE, NOTES, *FIGURES)
 MOST_CONFIG = 2**20  # bytes
 NAME = re.compile(r"[A-Za-z0-9_][\w.-]{0,95}", re.ASCII)
 # Entries of config.json that say what the flow is; the others are about it.

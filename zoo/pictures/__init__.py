@@ -7,10 +7,11 @@ from zoo.pictures.image_files import (
     WRITER,
     Fit,
     Fitted,
+    fill,
     grid,
     open_picture,
+    read_frames,
     read_image,
-    read_images,
     read_thumbnails,
     to_picture,
     upright_size,
@@ -18,6 +19,7 @@ from zoo.pictures.image_files import (
     write_image,
 )
 from zoo.pictures.listing import Listing, endings, expand, list_pictures
+from zoo.pictures.reading import read_images
 
 __all__ = [
     "AS_IT_IS",
@@ -29,9 +31,11 @@ __all__ = [
     "Listing",
     "endings",
     "expand",
+    "fill",
     "grid",
     "list_pictures",
     "open_picture",
+    "read_frames",
     "read_image",
     "read_images",
     "read_thumbnails",

@@ -19,7 +19,7 @@ from zoo.flow import Flow, Size
 from zoo.pictures.depth import bits_per_channel
 
 T = TypeVar("T")
-Fit = Literal["resize", "pad", "original"]
+Fit = Literal["resize", "crop", "pad", "original"]
 MODES = {1: "L", 3: "RGB"}
 # Entry of the text of a PNG that flowzoo wrote, and its beginning.
 SOFTWARE, WRITER = "Software", "flowzoo"
@@ -77,14 +77,15 @@ class Frame(NamedTuple):
     changes: list[str]
 
 
-def read_images(path: Path, flow: Flow, fit: Fit, name: str) -> list[tuple[Tensor, Fitted]]:
-    """Read all frames of any image file that Pillow reads as uint8 (C, H, W) that the flow accepts.
+def read_frames(path: Path, flow: Flow, fit: Fit | None, name: str) -> list[tuple[Tensor, Fitted]]:
+    """Read all frames of any image file that Pillow reads, uint8 (C, H, W) in the flow's channels.
 
     Args:
         path: The file.
         flow: Says how many channels and which sizes.
-        fit: Treatment of another size than the flow's: "resize" to it, "pad" with black to
-            the next size that the flow accepts, or keep the "original" size if it is divisible.
+        fit: Treatment of another size than the flow's: "pad" with black to the next size that
+            the flow accepts, "crop" as `fill` does, "resize" whatever the ratio of sides, or keep
+            the "original" size if it is divisible; None keeps any.
         name: Name of the first frame; the second becomes "name#2".
 
     Raises:
@@ -99,17 +100,25 @@ def read_images(path: Path, flow: Flow, fit: Fit, name: str) -> list[tuple[Tenso
 
 
 def read_image(path: Path, flow: Flow, fit: Fit) -> tuple[Tensor, Fitted]:
-    """Read the one image of a file, as `read_images` does; refuse several."""
-    return _only(path, read_images(path, flow, fit, path.stem))
+    """Read the one image of a file, as `read_frames` does; refuse several."""
+    return _only(path, read_frames(path, flow, fit, path.stem))
 
 
-def _fit(frame: Frame, name: str, path: Path, flow: Flow, fit: Fit) -> tuple[Tensor, Fitted]:
+def fill(picture: Image.Image, size: Size) -> Image.Image:
+    """The largest central part with the ratio of (H, W), resized to it as folders' images are."""
+    return ImageOps.fit(picture, (size[1], size[0]), Image.Resampling.LANCZOS)
+
+
+def _fit(frame: Frame, name: str, path: Path, flow: Flow, fit: Fit | None) -> tuple[Tensor, Fitted]:
     picture, changes = frame
     original = _hw(picture)
     size, offset = _fitted_size(original, flow, fit, path)
     if fit == "resize" and size != original:
         picture = picture.resize((size[1], size[0]), Image.Resampling.LANCZOS)
         changes.append(f"resized {_times(original)} to {_times(size)}")
+    if fit == "crop" and size != original:
+        picture = fill(picture, size)
+        changes.append(f"cropped and resized {_times(original)} to {_times(size)}")
     pixels = torch.from_numpy(np.array(picture))
     image = pixels.view(*_hw(picture), flow.config.channels).permute(2, 0, 1)
     if offset is not None:
@@ -130,11 +139,8 @@ def read_thumbnails(folder: Path, flow: Flow) -> Tensor:
     files = sorted(path for path in folder.glob("*") if path.is_file())
     if not files:
         raise ImageError(f"{folder} holds no pictures.")
-    size = (flow.config.size[1], flow.config.size[0])
     mode = MODES[flow.config.channels]
-    small = [
-        ImageOps.fit(open_picture(path, mode), size, Image.Resampling.LANCZOS) for path in files
-    ]
+    small = [fill(open_picture(path, mode), flow.config.size) for path in files]
     arrays = [np.array(picture).reshape(*_hw(picture), -1) for picture in small]
     return torch.from_numpy(np.stack(arrays)).movedim(-1, 1).contiguous()
 
@@ -213,7 +219,7 @@ def open_frames(path: Path, mode: str) -> list[Frame]:
         raise ImageError(f"{path} is no file. Name an image file.")
     try:
         with Image.open(path) as picture:
-            return [_upright(frame, path, mode) for frame in _frames(picture)]
+            return [upright(frame, path, mode) for frame in _frames(picture)]
     except ImageError:
         raise
     except Exception as error:  # Pillow's plugins raise many kinds on damaged files
@@ -227,7 +233,7 @@ def _frames(picture: Image.Image) -> Iterator[Image.Image]:
         yield picture
 
 
-def _upright(picture: Image.Image, path: Path, mode: str) -> Frame:
+def upright(picture: Image.Image, path: Path, mode: str) -> Frame:
     """A frame as viewers show it."""
     bits = bits_per_channel(picture, path)
     if bits > 8:
@@ -243,11 +249,11 @@ def _upright(picture: Image.Image, path: Path, mode: str) -> Frame:
 
 
 def _fitted_size(
-    original: Size, flow: Flow, fit: Fit, path: Path
+    original: Size, flow: Flow, fit: Fit | None, path: Path
 ) -> tuple[Size, tuple[int, int] | None]:
     """The size to encode, and the offset of the original in it if it is padded."""
     target = flow.config.size
-    if fit == "resize" or original == target:
+    if fit in ("resize", "crop") or original == target:
         return target, None
     if fit == "pad":
         smaller = original[0] <= target[0] and original[1] <= target[1]
@@ -255,10 +261,10 @@ def _fitted_size(
         if size == original:
             return size, None
         return size, ((size[0] - original[0]) // 2, (size[1] - original[1]) // 2)
-    if any(side % flow.divisor for side in original):
+    if fit == "original" and any(side % flow.divisor for side in original):
         raise ImageError(
             f"{path} is {_times(original)}; at its original size the model needs sides divisible "
-            f"by {flow.divisor}. Use --pad or --resize."
+            f"by {flow.divisor}. Use --pad or --crop."
         )
     return original, None
 

@@ -12,6 +12,7 @@ from zoo.cards.facts import GITHUB
 from zoo.cards.front_matter import TASK
 from zoo.cards.licences import OURS
 from zoo.cards.markdown import percent
+from zoo.cards.notebook import render_notebook
 from zoo.cards.subject import Subject
 from zoo.errors import ArgumentError, NotInvertibleError
 from zoo.evaluation.hostile import round_trips
@@ -19,7 +20,7 @@ from zoo.exact.patterns import hard_images
 from zoo.flow import Flow
 from zoo.folder import ModelFolder
 from zoo.folder.golden import DO_NOT_PUBLISH
-from zoo.folder.model_folder import CARD, FILES
+from zoo.folder.model_folder import CARD, FILES, NOTEBOOK
 from zoo.publish.upload import upload
 from zoo.sources import HUB, MODELS, list_models
 from zoo.sources.hub import Repository
@@ -161,8 +162,9 @@ def _index_row(pinned: str, folder: ModelFolder) -> str:
 
 
 def _upload(subject: Subject, repo_id: str, **options: Any) -> str:
-    """Upload a model's files, and a card that names the repository."""
+    """Upload a model's files, with a card and a notebook that name the repository."""
     repo_id = repo_id.removeprefix(HUB)
     there = subject.folder.present()
-    card = render(dataclasses.replace(subject, repo_id=repo_id)).encode()
-    return upload({**there, CARD: card}, FILES, repo_id, **options)
+    named = dataclasses.replace(subject, repo_id=repo_id)
+    rendered = {CARD: render(named).encode(), NOTEBOOK: render_notebook(named).encode()}
+    return upload({**there, **rendered}, FILES, repo_id, **options)

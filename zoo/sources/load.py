@@ -10,7 +10,7 @@ from zoo.devices import find_device
 from zoo.errors import ArgumentError, WeightsError
 from zoo.flow import Flow
 from zoo.sources.hub import Access
-from zoo.sources.names import find_model
+from zoo.sources.names import VERSION, find_model
 from zoo.sources.source import Name, parse
 
 
@@ -64,8 +64,18 @@ def load_architecture(architecture: str, source: str, **options: Any) -> Flow:
 
 
 def load_model(name: str, source: str, **options: Any) -> Flow:
-    """Load a flow that must have the configuration of a model of the zoo; options as for `load`."""
+    """Load weights of a model of the zoo; options as for `load`.
+
+    Args:
+        name: Name of the model.
+        source: "DEFAULT" or a version such as "V1" of the published weights; or a source whose
+            flow must have the same configuration.
+        **options: As for `load`.
+    """
     model = find_model(name)
+    if isinstance(source, str) and VERSION.fullmatch(source):
+        model.check_version(source)
+        return load(name, **options)
     flow = load_architecture(model.architecture, source, **options)
     if flow.config != model.config:
         raise WeightsError(

@@ -1,18 +1,20 @@
 """Names of the zoo's models: zoo/models.json, which `flowzoo adopt` writes."""
 
 import fnmatch
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from zoo.architectures import find_architecture
 from zoo.config import FlowConfig
 from zoo.documents import make, read_json
-from zoo.errors import ArgumentError, UnknownModelError, suggest
+from zoo.errors import ArgumentError, UnknownModelError, WeightsError, suggest
 from zoo.files import write_json
 from zoo.folder import ModelFolder
 
 PACKAGE = Path(__file__).parents[1]
 FILE = PACKAGE / "models.json"
+VERSION = re.compile(r"DEFAULT|V\d+")
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Model:
         preset: Name of its configuration there.
         dataset: Data set that it is trained on.
         sha256: Content hash of its published weights; None if there are none yet.
+        version: Number of its published weights: 1, and one more each time others replace them.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Model:
     preset: str
     dataset: str
     sha256: str | None = None
+    version: int = 1
 
     @property
     def config(self) -> FlowConfig:
@@ -45,6 +49,23 @@ class Model:
         return ModelFolder(
             installed if installed.is_dir() else PACKAGE.parent / "model_cards" / self.name
         )
+
+    def check_published(self) -> None:
+        """Raise WeightsError if no weights are published."""
+        if self.sha256 is None:
+            available = ", ".join(list_models(pretrained=True))
+            raise WeightsError(
+                f"no weights of {self.name} are published yet. Pretrained are: {available}. "
+                "pretrained=False builds it with random weights."
+            )
+
+    def check_version(self, version: str) -> None:
+        """Raise UnknownModelError unless "DEFAULT" or the version of the published weights."""
+        if version not in ("DEFAULT", f"V{self.version}"):
+            raise UnknownModelError(
+                f"{self.name} has the weights V{self.version} (DEFAULT), not {version}. Earlier "
+                "ones are in earlier releases of flowzoo."
+            )
 
 
 MODELS = {name: make(Model, {"name": name, **fields}) for name, fields in read_json(FILE).items()}
@@ -92,13 +113,22 @@ def adopt(folder: ModelFolder) -> Model:
     if preset is None:
         raise ArgumentError(f"the configuration of {name} is no preset of {folder.architecture}.")
     folder.golden.check(flow)
-    model = Model(name, folder.architecture, preset, folder.dataset, folder.sha256)
+    version = _next_version(name, folder.sha256)
+    model = Model(name, folder.architecture, preset, folder.dataset, folder.sha256, version)
     _write({**MODELS, name: model})
     return model
+
+
+def _next_version(name: str, sha256: str) -> int:
+    """The number of weights that are adopted now: one more if they replace others."""
+    before = MODELS.get(name)
+    return 1 if before is None else before.version + (before.sha256 not in (None, sha256))
 
 
 def _write(models: dict[str, Model]) -> None:
     rows = {name: asdict(models[name]) for name in sorted(models)}
     for row in rows.values():
         del row["name"]
+        if row["version"] == Model.version:
+            del row["version"]
     write_json(FILE, rows)

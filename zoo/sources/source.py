@@ -10,7 +10,7 @@ from zoo.flow import Flow
 from zoo.folder import ModelFolder
 from zoo.sources import hub
 from zoo.sources.hub import HUB, Access, Repository
-from zoo.sources.names import Model, find_model, list_models
+from zoo.sources.names import Model, find_model
 
 LOCAL = "local-dir:"
 DEFAULT = Access()
@@ -49,16 +49,10 @@ class Name(Source):
         return self.model.folder
 
     def load(self) -> Flow:
-        name, sha256 = self.model.name, self.model.sha256
-        if sha256 is None:
-            available = ", ".join(list_models(pretrained=True))
-            raise WeightsError(
-                f"no weights of {name} are published yet. Pretrained are: {available}. "
-                "pretrained=False builds it with random weights."
-            )
-        flow = self.folder().load(sha256=sha256)
+        self.model.check_published()
+        flow = self.folder().load(sha256=self.model.sha256)
         if flow.config != self.model.config:
-            raise WeightsError(f"config.json of {name} is not the published one. Get it again.")
+            raise WeightsError(f"config.json of {self} is not the published one. Get it again.")
         return flow
 
     def build(self) -> Flow:

@@ -6,10 +6,12 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, WeightAveraging
 from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
 
 from zoo.errors import ConfigError, NonFiniteError
-from zoo.pictures import write_grid
+from zoo.pictures import grid, write_image
 from zoo.training.average import Average
+from zoo.training.loggers import log_picture
 from zoo.training.module import FlowModule
 
 COLUMNS = 8
@@ -64,6 +66,8 @@ class LearningRate(LearningRateMonitor):
 class Pictures(Callback):
     """Write samples and reconstructions as PNG grids after every validation.
 
+    Loggers that take images, such as TensorBoard's and W&B's, get them too.
+
     Args:
         count: Number of images in a grid.
         temperature: Standard deviation of the sampled latents.
@@ -73,21 +77,33 @@ class Pictures(Callback):
         self.count, self.temperature = count, temperature
 
     def on_validation_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        folder = Path(trainer.log_dir or trainer.default_root_dir) / "pictures"  # asks all ranks
+        folder = picture_folder(trainer)  # asks all ranks
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         assert isinstance(module, FlowModule)
         flow = module.flow
-        step = f"{trainer.global_step:07d}"
         generator = torch.Generator(flow.device).manual_seed(0)
         try:
             samples = flow.sample(self.count, temperature=self.temperature, generator=generator)
         except NonFiniteError as error:
             rank_zero_warn(str(error))
         else:
-            write_grid(samples, folder / f"{step}_samples.png", COLUMNS)
+            _show(trainer, folder, "samples", samples)
         images = trainer.datamodule.val[: self.count]  # type: ignore[attr-defined]
         images = module.spread(images.to(flow.device))
         back = flow.decode(flow.encode(images, exact=False), (images.shape[2], images.shape[3]))
         pairs = torch.stack([images, back], dim=1).flatten(0, 1)
-        write_grid(pairs, folder / f"{step}_reconstructions.png", COLUMNS)
+        _show(trainer, folder, "reconstructions", pairs)
+
+
+def picture_folder(trainer: L.Trainer) -> Path:
+    """Folder of the pictures of a run; all ranks must ask for it."""
+    return Path(trainer.log_dir or trainer.default_root_dir) / "pictures"
+
+
+def _show(trainer: L.Trainer, folder: Path, name: str, images: Tensor) -> None:
+    """Write images uint8 (N, C, H, W) as one picture, and give it to the loggers."""
+    picture = grid(images, COLUMNS)
+    write_image(picture, folder / f"{trainer.global_step:07d}_{name}.png")
+    for logger in trainer.loggers:
+        log_picture(logger, f"pictures/{name}", picture, trainer.global_step)

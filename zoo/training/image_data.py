@@ -85,7 +85,7 @@ class ImageData(L.LightningDataModule):
             self._load("val")
 
     def setup(self, stage: str) -> None:
-        if stage == "test":
+        if stage in ("test", "predict"):
             self.test = Images(self._load("test"))
             return
         self.train = self.image_set.training(self.directory)
@@ -130,6 +130,9 @@ class ImageData(L.LightningDataModule):
 
     def test_dataloader(self) -> DataLoader[Any]:
         return loader(self.test, self.hparams["eval_batch_size"])
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        return self.test_dataloader()
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         flips, shift = self.hparams["flips"], self.hparams["shift"]

@@ -19,11 +19,13 @@ from zoo.architectures.plugins import load_plugin
 from zoo.documents import read_text
 from zoo.errors import ArgumentError, ConfigError
 from zoo.sources import load
-from zoo.training.callbacks import EMA, LearningRate, Pictures
+from zoo.training.callbacks import EMA, LearningRate, Pictures, picture_folder
 from zoo.training.checkpoints import read_checkpoint
 from zoo.training.finetune import FineTune, described, summary
 from zoo.training.image_data import ImageData
+from zoo.training.loggers import keep_metrics_file
 from zoo.training.module import FlowModule
+from zoo.training.outcome import outcome
 from zoo.training.speed import Speed
 
 # Options of the trainer that are a number of batches, or a share of all if they are a fraction.
@@ -104,6 +106,8 @@ class FlowCLI(DensityCLI):
 
     def before_fit(self) -> None:
         config = self.config["fit"]
+        if config["trainer"]["logger"] in (None, True):
+            keep_metrics_file(self.trainer)
         self.model.recipe = self._recipe(config["config"] or ())
         self.model.finetune = FineTune(**config["finetune"])
         if lasting := described(self.model.finetune):
@@ -114,6 +118,11 @@ class FlowCLI(DensityCLI):
             raise ConfigError("--init_from starts anew and --ckpt_path resumes; pass one of them.")
         self.model.start_from(load(config["init_from"]))
         rank_zero_info(f"{config['init_from']}: {summary(self.model.transfer)}")
+
+    def after_fit(self) -> None:
+        pictures = picture_folder(self.trainer)  # asks all ranks
+        if self.trainer.is_global_zero:
+            print(outcome(self.trainer, pictures, self.config["fit"]["data"]["dir"]))
 
     def _recipe(self, paths: Sequence[str | Path]) -> str:
         """The text of the recipes, and then the options that the command line changed in them."""

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import lightning as L
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Adam, Adamax, Optimizer
@@ -135,7 +136,13 @@ class DensityModule(L.LightningModule):
         checkpoint["ranks"] = self.trainer.world_size
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        prepare_to_resume(checkpoint, self)
+        if self.resumes:
+            prepare_to_resume(checkpoint, self)
+
+    @property
+    def resumes(self) -> bool:
+        """Whether a checkpoint is loaded to train on, not to test or to predict."""
+        return self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = OPTIMIZERS[self.hparams["optimizer"]](self._groups(), lr=self.hparams["lr"])
@@ -201,15 +208,16 @@ class FlowModule(DensityModule):
         self.recipe = ""
         self.parent: dict[str, str] | None = None
         self.finetune, self.transfer = FineTune(), Report()
-        self.val_bits_per_dim, self.val_accuracy = BitsPerDim(), MeanMetric()
+        self.val_bits_per_dim, self.test_bits_per_dim = BitsPerDim(), BitsPerDim()
+        self.val_accuracy = MeanMetric()
 
     def setup(self, stage: str) -> None:
         super().setup(stage)
         freeze(self.flow, self.finetune)  # before ddp looks which parameters get gradients
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, ImageData):
-            self._check_shape(data.test[:1] if stage == "test" else data.train[:1])
-            if (classes := self.flow.config.classes) and stage != "test":
+            self._check_shape(data.train[:1] if stage in ("fit", "validate") else data.test[:1])
+            if (classes := self.flow.config.classes) and stage in ("fit", "validate"):
                 data.add_labels(classes)
                 self.class_names = data.class_names
 
@@ -275,11 +283,22 @@ class FlowModule(DensityModule):
             )
         return images, label
 
-    def _bits_per_dim(self, images: Tensor, *noise_of: int | str) -> Tensor:
-        """Bits/dim (B,), or (B, K) of each class."""
+    def test_step(self, images: Tensor, batch_idx: int) -> None:
+        bits_per_dim = self._bits_per_dim(images, "test", label=None)
+        self.test_bits_per_dim.update(own(bits_per_dim, self.trainer.test_dataloaders, batch_idx))
+        self.log("test/bits_per_dim", self.test_bits_per_dim)
+
+    def predict_step(self, images: Tensor, batch_idx: int) -> Tensor:
+        """Latents (B, D) that `flow.decode` gives the images back from, bit for bit."""
+        return self.flow.encode(self.spread(images))
+
+    def _bits_per_dim(
+        self, images: Tensor, *noise_of: int | str, label: Each | None = "each"
+    ) -> Tensor:
+        """Bits/dim (B,), or (B, K) of each class where there are some and it is wanted."""
         images = self.spread(images)
         noise = dequantization_noise(images, *noise_of)
-        each: Each | None = "each" if self.flow.config.classes else None
+        each = label if self.flow.config.classes else None
 
         def bits_per_dim(*, checked: bool) -> Tensor:
             if self.captured is not None and not checked:
@@ -302,7 +321,10 @@ class FlowModule(DensityModule):
         super().on_load_checkpoint(checkpoint)
         saved = dataclasses.asdict(config_from_json(checkpoint["flow_config"]))
         check_options("flow", saved, dataclasses.asdict(self.flow.config))
-        check_options("finetune", checkpoint.get("finetune", {}), lasting(self.finetune))
+        options = checkpoint.get("finetune", {})
+        if not self.resumes:
+            self.finetune = FineTune(**options)
+        check_options("finetune", options, lasting(self.finetune))
         saved = checkpoint["hyper_parameters"]
         weight = {name: saved[name] for name in ("label_weight",) if name in saved}
         check_options("model", weight, self.hparams)

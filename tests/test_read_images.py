@@ -1,0 +1,74 @@
+"""Pictures of any size: read from files, encoded as they are, and given back."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import zoo
+from zoo.architectures.finc import FIncConfig
+from zoo.errors import ImageError
+
+CONFIG = FIncConfig(
+    channels=3,
+    size=(8, 12),
+    levels=2,
+    steps=1,
+    hidden_channels=8,
+    net_actnorm=False,
+    preprocessing="center",
+)
+
+
+@pytest.fixture(scope="module")
+def flow() -> zoo.Flow:
+    torch.manual_seed(0)
+    return zoo.build(CONFIG).eval()
+
+
+def picture(path: Path, height: int, width: int, mode: str = "RGB") -> np.ndarray:
+    shape = (height, width, 3) if mode == "RGB" else (height, width)
+    pixels = np.random.default_rng(height).integers(0, 256, shape, np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return pixels
+
+
+def test_files_are_read_as_they_are_in_the_flow_s_channels(flow, tmp_path) -> None:
+    colours, grey = picture(tmp_path / "a.png", 5, 7), picture(tmp_path / "b.png", 9, 3, "L")
+    first, second = zoo.read_images([tmp_path / "a.png", str(tmp_path / "b.png")], flow)
+    assert torch.equal(first, torch.from_numpy(colours).permute(2, 0, 1))
+    assert torch.equal(second, torch.from_numpy(grey).expand(3, -1, -1))
+
+
+def test_a_folder_is_read_in_the_order_of_its_paths_and_the_skipped_counted(flow, tmp_path) -> None:
+    for i, name in enumerate(("b.png", "a/c.png")):
+        picture(tmp_path / name, 4 + i, 4)
+    (tmp_path / "notes.txt").touch()
+    with pytest.warns(UserWarning, match="1 files are no images by their names: 1 .txt"):
+        images = zoo.read_images(tmp_path, flow)
+    assert [tuple(image.shape) for image in images] == [(3, 5, 4), (3, 4, 4)]
+
+
+@pytest.mark.parametrize(
+    ("fit", "size"), [("pad", (20, 12)), ("crop", (8, 12)), ("resize", (8, 12))]
+)
+def test_a_fit_makes_what_every_method_takes(flow, tmp_path, fit, size) -> None:
+    picture(tmp_path / "a.png", 17, 9)
+    (image,) = zoo.read_images(tmp_path / "a.png", flow, fit)
+    assert image.shape == (3, *size)
+
+
+def test_cropping_takes_the_centre_and_keeps_the_ratio_of_sides(flow, tmp_path) -> None:
+    pixels = np.zeros((16, 40, 3), np.uint8)
+    pixels[:, 8:32] = 255  # 16 x 24, as 8 x 12
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    (image,) = zoo.read_images(tmp_path / "a.png", flow, "crop")
+    assert (image > 200).all()  # Lanczos sees some black beyond the edge
+
+
+def test_nothing_to_read_is_an_error(flow, tmp_path) -> None:
+    with pytest.raises(ImageError, match="no files named as images"):
+        zoo.read_images(tmp_path, flow)

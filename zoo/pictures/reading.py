@@ -1,0 +1,36 @@
+"""Image files to the images that a flow takes, in one call."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from zoo.files import user_path
+from zoo.flow import Flow
+from zoo.pictures.image_files import Fit, read_frames
+from zoo.pictures.listing import endings, expand
+
+
+def read_images(
+    paths: str | Path | Sequence[str | Path], flow: Flow, fit: Fit | None = None
+) -> list[Tensor]:
+    """Read image files as uint8 (C, H, W) each, upright and in the flow's channels.
+
+    Args:
+        paths: Files and folders; of a folder all files that are named as images.
+        flow: Says how many channels, and which sizes it takes.
+        fit: None keeps every pixel at any size; `flow.encode` takes such a list. "pad", "crop",
+            "resize" and "original" make what all methods take, as `flowzoo encode` does.
+
+    Raises:
+        ImageError: If there is no image, one cannot be read, or its size does not fit.
+    """
+    several = [paths] if isinstance(paths, str | Path) else paths
+    files, skipped = expand([user_path(path) for path in several])
+    if skipped:
+        warnings.warn(
+            f"{len(skipped)} files are no images by their names: {endings(skipped)}.", stacklevel=2
+        )
+    frames = (read_frames(file, flow, fit, name) for file, name in files.items())
+    return [image for found in frames for image, _ in found]
