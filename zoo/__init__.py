@@ -8,12 +8,23 @@ assert (flow.decode(z) == images).all()
 """
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
-from zoo.architectures import Paper, build, list_architectures, list_presets, register_architecture
-from zoo.config import FlowConfig
-from zoo.flow import Flow
-from zoo.sources import list_models, load
+if TYPE_CHECKING:
+    from zoo.architectures import (
+        Paper,
+        build,
+        list_architectures,
+        list_presets,
+        register_architecture,
+    )
+    from zoo.config import FlowConfig
+    from zoo.data import DatasetFacts, ImageSet, list_datasets, register_dataset
+    from zoo.flow import Flow
+    from zoo.sources import list_models, load
+
+__version__ = "0.1.0"
 
 __all__ = [
     "DatasetFacts",
@@ -32,16 +43,26 @@ __all__ = [
     "register_dataset",
 ]
 
-if TYPE_CHECKING:
-    from zoo.data import DatasetFacts, ImageSet, list_datasets, register_dataset
-
-__version__ = "0.1.0"
-
-OF_DATA = ("DatasetFacts", "ImageSet", "list_datasets", "register_dataset")
+PLACES = {
+    "architectures": (
+        *("Paper", "build", "list_architectures", "list_presets", "register_architecture"),
+    ),
+    "config": ("FlowConfig",),
+    "data": ("DatasetFacts", "ImageSet", "list_datasets", "register_dataset"),
+    "flow": ("Flow",),
+    "sources": ("list_models", "load"),
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import the data sets when they are asked for: torch.hub loads flows without Pillow."""
-    if name not in OF_DATA:
+    """Import what is asked for: torch takes seconds, and torch.hub loads flows without Pillow."""
+    for room, names in PLACES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"zoo.{room}"), name)
+    if importlib.util.find_spec(f"zoo.{name}") is None:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
-    return getattr(importlib.import_module("zoo.data"), name)
+    return importlib.import_module(f"zoo.{name}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -75,13 +75,13 @@ def remove_abandoned(folder: Path, suffix: str) -> None:
     """Remove what killed writes left: temporary files of an hour ago, which no write takes.
 
     Args:
-        folder: Folder of the files that were written.
+        folder: Folder of the files or folders that were written.
         suffix: Ending of their names.
     """
     for left in folder.glob(f".*{suffix}.????????"):  # as write_parts_atomically names them
         with contextlib.suppress(FileNotFoundError):  # another process may be done with it
             if time.time() - left.stat().st_mtime > ABANDONED_S:
-                left.unlink()
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
