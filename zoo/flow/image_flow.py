@@ -3,7 +3,7 @@
 import copy
 import math
 import warnings
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from zoo.bijections import Bijection, Center, Chain, Dequantize, Logit
-from zoo.bijections.cache import Watch, WeightCache, in_graph, in_transform
+from zoo.bijections.cache import (
+    Watch,
+    WeightCache,
+    again_if_changed,
+    deferred,
+    in_graph,
+    in_transform,
+)
 from zoo.config import FlowConfig
 from zoo.devices import check_device, device_of
 from zoo.errors import ImageError, LatentError, NonFiniteError, require
@@ -98,7 +105,8 @@ class Flow(nn.Module):
 
         Args:
             x: Continuous images.
-            trusted: Whether they are known to be in [0, 1]; a GPU must be waited for to see.
+            trusted: Whether they are known to be in [0, 1], and the weights to be as before; a GPU
+                must be waited for to see.
 
         Raises:
             ImageError: For another dtype, shape or device, and in evaluation for numbers beyond
@@ -108,7 +116,7 @@ class Flow(nn.Module):
         check_continuous(
             x, self.config.channels, self.divisor, self.dtype, self.device, values=values
         )
-        self._watch.check(self)
+        self._watch.check(self, wait=not trusted)
         return self._run("forward", self._map, x)
 
     def _map(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,14 +137,21 @@ class Flow(nn.Module):
             return [*latents, x], total
 
     @where_float64_is
-    def inverse(self, z: Tensor, size: Size | None = None) -> tuple[Tensor, Tensor]:
+    def inverse(
+        self, z: Tensor, size: Size | None = None, *, trusted: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """Map latents (B, D) to (B, C, H, W) in [0, 1] and log|det dx/dz| (B,) in float64.
+
+        Args:
+            z: Latents.
+            size: (H, W); default: that of the training images.
+            trusted: Whether a GPU is not waited for to see if the weights have changed.
 
         Raises:
             LatentError: For latents of another dtype, shape or device.
         """
         check_latents(z, self.dtype, self.device)
-        self._watch.check(self)
+        self._watch.check(self, wait=not trusted)
         key = ("inverse", None if size is None else tuple(size))
         return self._run(key, partial(self._unmap, size=size), z)
 
@@ -206,7 +221,7 @@ class Flow(nn.Module):
         """
         self._check(images)
         if exact:
-            return round_trip.encode(self, images)
+            return again_if_changed(lambda: round_trip.encode(self, images))
         return self.at(torch.promote_types(self.dtype, torch.float32)).encode_centres(images)
 
     @torch.no_grad()
@@ -234,7 +249,8 @@ class Flow(nn.Module):
         if not z.isfinite().all():
             raise LatentError("latents hold NaN or infinity; decode needs finite numbers.")
         self.levels(z, size)
-        return self._to_images(*round_trip.decode(self, z, self._check_size(size)))
+        sides = self._check_size(size)
+        return again_if_changed(lambda: self._to_images(*round_trip.decode(self, z, sides)))
 
     def encode_centres(self, images: Tensor) -> Tensor:
         """Latents (B, D) of the bin centres, unverified, in the flow's dtype."""
@@ -282,12 +298,27 @@ class Flow(nn.Module):
             check_noise(noise, images)
         graph = self.training or (isinstance(noise, Tensor) and noise.requires_grad)
         with torch.set_grad_enabled(graph and torch.is_grad_enabled()):
-            draws = [self._log_prob_of_draw(images, noise, generator) for _ in range(n_samples)]
-            log_prob = torch.stack(draws).logsumexp(0) - math.log(n_samples)
-        if not checked:
-            return log_prob
+            draws: Iterable[tuple[Tensor, Tensor]] = (
+                self.dequantize(images, noise, self.dtype, generator) for _ in range(n_samples)
+            )
+            if not checked:
+                return self._log_prob_of(draws)
+            if deferred(self.device):
+                draws = list(draws)  # drawn once, if changed weights are noticed only afterwards
+            return again_if_changed(lambda: self._finite(self._log_prob_of(draws), images))
+
+    def _log_prob_of(self, draws: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+        """Log of the mean likelihood of dequantized images."""
+        found = []
+        for x, log_volume in draws:
+            z, log_det = self(x, trusted=True)
+            found.append(log_normal(z) + log_det + log_volume)
+        return torch.stack(found).logsumexp(0) - math.log(len(found))
+
+    def _finite(self, log_prob: Tensor, images: Tensor) -> Tensor:
+        """The log-likelihoods, if all are finite."""
         finite = log_prob.detach().isfinite()
-        if not finite.all():
+        if not self.agree(finite):
             bad = (~finite).nonzero().flatten().tolist()
             raise NonFiniteError(
                 f"log_prob is not finite for {len(bad)} of {len(images)} images, the first at "
@@ -309,13 +340,6 @@ class Flow(nn.Module):
             images, n_samples=n_samples, generator=generator, noise=noise, checked=checked
         )
         return -log_prob / (math.prod(images.shape[1:]) * math.log(2))
-
-    def _log_prob_of_draw(
-        self, images: Tensor, noise: Tensor | float | None, generator: torch.Generator | None
-    ) -> Tensor:
-        x, log_volume = self.dequantize(images, noise, self.dtype, generator)
-        z, log_det = self(x, trusted=True)
-        return log_normal(z) + log_det + log_volume
 
     # Samples.
 
@@ -344,12 +368,11 @@ class Flow(nn.Module):
         """
         check_count("n", n, 1)
         check_generator(generator)
-        height, width = self._check_size(size)
-        shape = (n, self.config.channels * height * width)
+        shape = (n, self.config.channels * math.prod(self._check_size(size)))
         device = device_of(generator, self.device)
         z = torch.randn(shape, generator=generator, dtype=self.dtype, device=device)
         z = z.to(self.device) * temperatures(temperature, n, next(self.parameters()))
-        return self._to_images(*self.inverse(z, (height, width)))
+        return again_if_changed(lambda: self._to_images(*self.inverse(z, size, trusted=True)))
 
     @staticmethod
     def finite(x: Tensor, log_det: Tensor) -> Tensor:
@@ -503,6 +526,7 @@ class Flow(nn.Module):
         if images is None:
             images = hard_images(self.config.channels, self.config.size)
         check_images(images, self.config.channels, self.divisor)
+        self._watch.check(self)
         images = images.to(self.device)
         layers = [layer for _, layer in self.named_bijections()]
         wide = self.at(torch.promote_types(self.dtype, torch.float32))  # as `encode` does
@@ -551,6 +575,14 @@ class Flow(nn.Module):
             self._weights(),
             lambda: copy.deepcopy(self).to(device, dtype).eval(),
         )
+
+    def agree(self, right: Tensor) -> bool:
+        """Whether all of (B,) are right; notices too if the weights are not those of the results.
+
+        Raises:
+            ChangedError: If they are not, for `again_if_changed`.
+        """
+        return self._watch.agree(right)
 
     def worst_condition(self, size: Size) -> float:
         """The largest condition number of a layer for images of (H, W) = size; remembered."""
@@ -617,7 +649,7 @@ class Flow(nn.Module):
 
     def _to_images(self, x: Tensor, log_det: Tensor) -> Tensor:
         finite = self.finite(x, log_det)
-        if not finite.all():
+        if not self.agree(finite):
             raise NonFiniteError(
                 f"{int((~finite).sum())} of {len(x)} images are not finite. Use latents closer to "
                 "0 (a lower temperature), or float64: flow.double(). " + self._diagnosis(x)
