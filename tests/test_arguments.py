@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.test_flow import noise, tiny
 import zoo
+from tests.test_flow import noise, tiny
 from zoo import Flow
 from zoo.errors import ArgumentError, ImageError, LatentError
 
