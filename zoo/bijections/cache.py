@@ -174,6 +174,11 @@ class Watch:
         self._pending = threading.local()  # of each thread: whether nothing has changed
         self._lock = threading.Lock()
 
+    def begin(self, flow: nn.Module) -> None:
+        """Take a copy if there is none, before anything is remembered that it would forget."""
+        if not self._known:
+            self.check(flow)
+
     def check(self, flow: nn.Module, *, wait: bool = True) -> None:
         """Compare the weights with those of the last call, where anything is remembered of them.
 

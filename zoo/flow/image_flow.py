@@ -368,11 +368,12 @@ class Flow(nn.Module):
         """
         check_count("n", n, 1)
         check_generator(generator)
-        shape = (n, self.config.channels * math.prod(self._check_size(size)))
+        sides = self._check_size(size)
+        shape = (n, self.config.channels * math.prod(sides))
         device = device_of(generator, self.device)
         z = torch.randn(shape, generator=generator, dtype=self.dtype, device=device)
         z = z.to(self.device) * temperatures(temperature, n, next(self.parameters()))
-        return again_if_changed(lambda: self._to_images(*self.inverse(z, size, trusted=True)))
+        return again_if_changed(lambda: self._to_images(*self.inverse(z, sides, trusted=True)))
 
     @staticmethod
     def finite(x: Tensor, log_det: Tensor) -> Tensor:
@@ -586,6 +587,7 @@ class Flow(nn.Module):
 
     def worst_condition(self, size: Size) -> float:
         """The largest condition number of a layer for images of (H, W) = size; remembered."""
+        self._watch.begin(self)
         return self._conditions.get(size, self._weights(), lambda: self._compute_condition(size))
 
     def _compute_condition(self, size: Size) -> float:
