@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.records import write_csv
 from zoo.devices import find_device
 from zoo.errors import require
-from zoo.files import write_csv
 from zoo.sources import list_models
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.files import write_csv, write_json
+from benchmarks.records import write_csv
+from zoo.files import write_json
 from zoo.flow import Flow
 from zoo.training.export_folder import load_checkpoint
 from zoo.training.image_data import ImageData

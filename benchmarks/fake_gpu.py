@@ -133,6 +133,7 @@ def fake_gpu(module: nn.Module, device: str = "cuda") -> Iterator[Watch]:
         stack.enter_context(patch.object(Tensor, "__deepcopy__", _copy))
         stack.enter_context(patch.object(nn.Module, "to", _to))
         stack.enter_context(patch("torch.nn.utils.clip_grad._has_foreach_support", lambda *_: True))
+        stack.enter_context(patch("torch.cuda.is_current_stream_capturing", bool))
         stack.enter_context(patch("torch.cuda.amp.common.amp_definitely_not_available", bool))
         if device == "meta":  # without autocast
             stack.enter_context(patch("torch.autocast", lambda *_, **__: contextlib.nullcontext()))

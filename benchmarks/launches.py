@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.fake_gpu import Watch, fake_gpu
+from benchmarks.records import write_csv
 from zoo.architectures import ARCHITECTURES, build
 from zoo.bijections import ActNorm
 from zoo.config import FlowConfig
-from zoo.files import write_csv
 from zoo.flow import Flow
 from zoo.training.callbacks import EMA
 from zoo.training.module import OPTIMIZERS, FlowModule

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import zoo
 from tests.test_flow import noise, tiny
 from zoo import Flow
 from zoo.errors import ArgumentError, ImageError, LatentError
@@ -61,6 +62,12 @@ WRONG: dict[str, tuple[type[Exception], str, Callable[[Flow, Tensor], object]]] 
         ArgumentError,
         "n_samples must",
         lambda f, z: f.log_prob(IMAGES, n_samples=True),
+    ),
+    "more than there are": (ArgumentError, "n must", lambda f, z: f.sample(10**18)),
+    "a number as device": (
+        ArgumentError,
+        "device 3.5 is not usable",
+        lambda f, z: zoo.load("finc_mnist", device=3.5),
     ),
     "True steps": (ArgumentError, "steps", lambda f, z: f.interpolate(IMAGES, IMAGES, True)),
     "a seed as generator": (

@@ -5,12 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
 
+import zoo
 from tests.test_flow import tiny
 from zoo.cards import save_flow
-from zoo.errors import ArgumentError
-from zoo.folder import ModelFolder, identity
+from zoo.errors import ArgumentError, WeightsError
+from zoo.folder import ModelFolder, identity, swap
 
 NAMES = [
     "..",
@@ -43,8 +43,19 @@ def test_a_folder_that_is_no_model_s_is_left_alone(tmp_path: Path) -> None:
     assert {path.read_text() for path in tmp_path.iterdir()} == {'{"mine": 1}'}
 
 
-def killed_at(step: int, folder: Path) -> bool:
-    """Save another flow over a folder in a process that is killed at a step; whether it was."""
+# What a kill may come before.
+STEPS = (
+    *((os, "link"), (os, "unlink"), (os, "rmdir"), (Path, "rename")),
+    *((ModelFolder, "write_config"), (swap, "_exchange")),
+)
+
+
+def cannot(*_: object) -> None:
+    raise OSError(22, "no exchange on this file system")
+
+
+def killed_at(step: int, folder: Path, new: Path, exchange) -> bool:
+    """Put another model into a folder in a process that is killed at a step; whether it was."""
     if (child := os.fork()) == 0:
         left = [step]
 
@@ -57,42 +68,80 @@ def killed_at(step: int, folder: Path) -> bool:
 
             return run
 
-        for owner, name in ((os, "replace"), (Path, "rename"), (shutil, "move"), (os, "unlink")):
+        swap._exchange = exchange
+        for owner, name in STEPS:
             setattr(owner, name, counted(getattr(owner, name)))
-        torch.set_num_threads(1)
         try:
-            save_flow(tiny(seed=1), folder, dataset="digits")
+            with ModelFolder(folder).replacing() as aside:
+                shutil.copytree(new, aside.path, dirs_exist_ok=True)
+                aside.write_config(ModelFolder(new).config)
         finally:
             os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
 
 
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Content of the model's files."""
+    present = ModelFolder(folder).present().items()
+    return {name: path.read_bytes() for name, path in present if name != "notes.md"}
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_killed_export_leaves_the_old_model_or_the_new_one(tmp_path: Path) -> None:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    old, new = tiny(), tiny(seed=1)
-    known, gone = {identity(old), identity(new)}, 0
-    for step in range(40):
+@pytest.mark.parametrize("exchange", [swap._exchange, cannot], ids=["at once", "by renames"])
+def test_a_killed_export_leaves_the_old_model_or_the_new_one(tmp_path: Path, exchange) -> None:
+    for seed, name in enumerate(("old", "new")):
+        save_flow(tiny(seed=seed), tmp_path / name, name="model", dataset="digits")
+    known, gone = [files_of(tmp_path / "old"), files_of(tmp_path / "new")], 0
+    (tmp_path / "old" / "notes.md").write_text("mine")
+    (tmp_path / "old" / "more").mkdir()
+    (tmp_path / "old" / "more" / "of mine").touch()
+    for step in range(60):
         folder = tmp_path / f"{step}" / "model"
-        save_flow(old, folder, dataset="digits")
-        (folder / "notes.md").write_text("mine")
-        killed = killed_at(step, folder)
-        gone += not folder.exists()
-        # Between two renames the old one is whole under another name.
-        there = folder if folder.exists() else next(folder.parent.glob(".model.old-*"))
-        found = ModelFolder(there)
-        flow = found.load()
-        assert identity(flow) in known
-        found.golden.check(flow)
-        assert any("mine" in path.read_text() for path in folder.parent.rglob("notes.md"))
+        shutil.copytree(tmp_path / "old", folder)
+        killed = killed_at(step, folder, tmp_path / "new", exchange)
+        if not folder.exists():
+            gone += 1
+            with pytest.raises(WeightsError, match=r"rename \S+\.model\.old\.\w+ to bring it back"):
+                zoo.load(f"local-dir:{folder}")
+            swap.tidy(folder)
+        assert files_of(folder) in known
+        assert (folder / "notes.md").read_text() == "mine"
+        assert (folder / "more" / "of mine").exists()
         if not killed:
             break
-    torch.set_num_threads(threads)
     assert not killed
+    assert files_of(folder) == known[1]
     assert step > 4
-    assert gone <= 1
+    assert gone == (exchange is cannot)
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_what_a_kill_left_is_removed_by_a_later_export(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    for left in (fresh := swap.hidden(folder, "new"), stale := swap.hidden(folder, "new")):
+        save_flow(tiny(), left, name="model", dataset="digits")
+    os.utime(stale, (0, 0))
+    save_flow(tiny(), folder, dataset="digits")
+    assert {*tmp_path.iterdir()} == {folder, fresh}
+
+
+def test_a_link_to_a_model_and_who_may_read_it_stay(tmp_path: Path) -> None:
+    folder, link = tmp_path / "model", tmp_path / "link"
+    save_flow(tiny(), folder, dataset="digits")
+    link.symlink_to(folder)
+    folder.chmod(0o700)
+    (folder / "model.safetensors").chmod(0o600)
+    save_flow(tiny(seed=1), link, name="model", dataset="digits")
+    assert link.is_symlink()
+    assert identity(ModelFolder(folder).load()) == identity(tiny(seed=1))
+    assert (
+        folder.stat().st_mode & 0o777,
+        (folder / "model.safetensors").stat().st_mode & 0o777,
+    ) == (
+        0o700,
+        0o600,
+    )
 
 
 def test_a_full_disk_at_the_swap_leaves_the_old_model(tmp_path: Path, monkeypatch) -> None:
@@ -100,10 +149,11 @@ def test_a_full_disk_at_the_swap_leaves_the_old_model(tmp_path: Path, monkeypatc
     save_flow(tiny(), folder, dataset="digits")
 
     def full(path: Path, target: Path) -> Path:
-        if path.name.startswith(".model.new"):
+        if path.name.startswith(".model.new."):
             raise OSError(28, "No space left on device")
         return rename(path, target)
 
+    monkeypatch.setattr(swap, "_exchange", cannot)
     monkeypatch.setattr(Path, "rename", full)
     with pytest.raises(OSError, match="No space"):
         save_flow(tiny(seed=1), folder, dataset="digits")

@@ -8,12 +8,25 @@ assert (flow.decode(z) == images).all()
 """
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
-from zoo.architectures import Paper, build, list_architectures, list_presets, register_architecture
-from zoo.config import FlowConfig
-from zoo.flow import Flow
-from zoo.sources import list_models, load
+if TYPE_CHECKING:
+    from zoo.architectures import (
+        Paper,
+        build,
+        list_architectures,
+        list_presets,
+        register_architecture,
+    )
+    from zoo.cards.weights_entry import get_weights
+    from zoo.config import FlowConfig
+    from zoo.data import DatasetFacts, ImageSet, list_datasets, register_dataset
+    from zoo.flow import Flow
+    from zoo.pictures import read_images
+    from zoo.sources import list_models, load
+
+__version__ = "0.1.0"
 
 __all__ = [
     "DatasetFacts",
@@ -34,22 +47,28 @@ __all__ = [
     "register_dataset",
 ]
 
-if TYPE_CHECKING:
-    from zoo.cards.weights_entry import get_weights
-    from zoo.data import DatasetFacts, ImageSet, list_datasets, register_dataset
-    from zoo.pictures import read_images
-
-__version__ = "0.1.0"
-
-LATER = {
-    **dict.fromkeys(("DatasetFacts", "ImageSet", "list_datasets", "register_dataset"), "zoo.data"),
-    "get_weights": "zoo.cards.weights_entry",
-    "read_images": "zoo.pictures",
+PLACES = {
+    "architectures": (
+        *("Paper", "build", "list_architectures", "list_presets", "register_architecture"),
+    ),
+    "cards.weights_entry": ("get_weights",),
+    "config": ("FlowConfig",),
+    "data": ("DatasetFacts", "ImageSet", "list_datasets", "register_dataset"),
+    "flow": ("Flow",),
+    "pictures": ("read_images",),
+    "sources": ("list_models", "load"),
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs Pillow when it is asked for: torch.hub loads flows without it."""
-    if name not in LATER:
+    """Import what is asked for: torch takes seconds, and torch.hub loads flows without Pillow."""
+    for room, names in PLACES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"zoo.{room}"), name)
+    if importlib.util.find_spec(f"zoo.{name}") is None:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
-    return getattr(importlib.import_module(LATER[name]), name)
+    return importlib.import_module(f"zoo.{name}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,14 +1,12 @@
 """Writing a file so that an interruption leaves the old one whole."""
 
 import contextlib
-import csv
-import io
 import json
 import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -75,29 +73,15 @@ def remove_abandoned(folder: Path, suffix: str) -> None:
     """Remove what killed writes left: temporary files of an hour ago, which no write takes.
 
     Args:
-        folder: Folder of the files that were written.
+        folder: Folder of the files or folders that were written.
         suffix: Ending of their names.
     """
     for left in folder.glob(f".*{suffix}.????????"):  # as write_parts_atomically names them
         with contextlib.suppress(FileNotFoundError):  # another process may be done with it
             if time.time() - left.stat().st_mtime > ABANDONED_S:
-                left.unlink()
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
     """Write a JSON file, indented, atomically."""
     write_atomically(path, (json.dumps(document, indent=2) + "\n").encode())
-
-
-def write_csv(path: Path, records: Sequence[dict[str, Any]]) -> None:
-    """Write records as CSV, atomically; columns are those of the first one and any others add."""
-    columns = list(dict.fromkeys(key for record in records for key in record))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: _short(value) for key, value in row.items()} for row in records)
-    write_atomically(path, text.getvalue().encode())
-
-
-def _short(value: object) -> object:
-    return f"{value:.6g}" if isinstance(value, float) else value

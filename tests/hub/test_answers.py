@@ -1,6 +1,5 @@
 """The user is told which answer the Hub gave, without passwords and without long waits."""
 
-import json
 import time
 
 import pytest
@@ -67,16 +66,6 @@ def test_a_long_wait_is_said_and_not_waited_for(machine, hub, folder) -> None:
     start = time.monotonic()
     assert "asks to wait 100000 seconds" in refused(machine, "hf-hub:alice/flow")
     assert time.monotonic() - start < 60
-
-
-def test_a_config_of_absurd_size_is_refused(machine, hub, folder) -> None:
-    config = json.loads((folder / "config.json").read_text()) | {"name": "x" * 2**21}
-    (folder / "config.json").write_text(json.dumps(config))
-    hub.publish_folder("alice/flow", folder)
-    outcome = machine.load("hf-hub:alice/flow")
-    assert outcome.error == "ConfigError"
-    assert "more than 1,048,576 bytes" in outcome.message
-    assert machine.left() == set()
 
 
 @pytest.mark.parametrize("tag", ["", "a b", "../x", "v1..2", "x.lock", "-x", "é", "v1.", "a\nb"])

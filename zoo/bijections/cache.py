@@ -14,8 +14,10 @@ from torch.autograd import forward_ad
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from zoo.bijections.base import Bijection
+from zoo.errors import WeightsError
 
 T = TypeVar("T")
+DEFERRED = ("cuda",)
 
 
 # Fused optimisers change weights without counting it, and so do writes through `.data`.
@@ -151,9 +153,14 @@ class WeightCache(nn.Module):
         return WeightCache, (self.max_entries,), {"training": self.training}
 
 
+class ChangedError(WeightsError):
+    """Weights that changed without a count of it, and results that may be of the former ones."""
+
+
 class Watch:
     """Notices every change of a flow's weights, by a copy of their bytes, and has caches forget.
 
+    On a GPU the comparison is not waited for: `agree` asks for it, with what the call asks anyway.
     Deep copies and pickles start anew.
     """
 
@@ -163,35 +170,95 @@ class Watch:
 
     def start_anew(self) -> None:
         """Forget the copy, whoever holds the lock."""
-        self._known: dict[tuple[torch.dtype, torch.device], Tensor] = {}
+        self._known: dict[Hashable, Tensor] = {}
+        self._pending = threading.local()  # of each thread: whether nothing has changed
         self._lock = threading.Lock()
 
-    def check(self, flow: nn.Module) -> None:
+    def begin(self, flow: nn.Module) -> None:
+        """Take a copy if there is none, before anything is remembered that it would forget."""
+        if not self._known:
+            self.check(flow)
+
+    def check(self, flow: nn.Module, *, wait: bool = True) -> None:
         """Compare the weights with those of the last call, where anything is remembered of them.
 
-        Only on the CPU: on a GPU it would take a wait a call, and version counters must do.
+        Args:
+            flow: The flow.
+            wait: Whether a GPU is waited for; else `agree` must follow in this thread.
         """
-        if flow.training or in_graph() or next(flow.parameters()).device.type != "cpu":
+        device = next(flow.parameters()).device
+        if flow.training or in_graph() or device.type == "meta" or _recording(device):
             return
         with self._lock:
-            found = _content(itertools.chain(flow.parameters(), flow.buffers()))
-            known = self._known
-            if found.keys() != known.keys() or not all(
-                torch.equal(found[key], known[key]) for key in found
-            ):
-                _count_write()  # first: other threads go on as soon as the copy is right
-                self._known = found
+            found, known = _content(itertools.chain(flow.parameters(), flow.buffers())), self._known
+            if found.keys() == known.keys():
+                same = [_same(found[key], known[key]) for key in found]
+                if deferred(device) and not wait:
+                    return self._defer(same)
+                if torch.stack(same).all():
+                    return
+            _count_write()  # first: other threads go on as soon as the copy is right
+            self._known = found
+
+    def _defer(self, same: list[Tensor]) -> None:
+        before = getattr(self._pending, "same", None)
+        if before is not None and before.device == same[0].device:
+            same = [*same, before]
+        self._pending.same = torch.stack(same).all()
+
+    def agree(self, right: Tensor) -> bool:
+        """Whether all of (B,) are right, and all results of the weights as they are: one question.
+
+        Raises:
+            ChangedError: If the weights have changed. Computed again, the results are right.
+        """
+        same, self._pending.same = getattr(self._pending, "same", None), None
+        if same is None:
+            return bool(right.all())
+        if right.all() & same:
+            return True
+        if same:
+            return False
+        with self._lock:
+            _count_write()
+            self._known = {}
+        raise ChangedError(
+            "the weights change while they are used. Wait until whatever writes them is done."
+        )
 
     def __reduce__(self) -> tuple[type["Watch"], tuple[()]]:
         return Watch, ()
 
 
-def _content(weights: Iterable[Tensor]) -> dict[tuple[torch.dtype, torch.device], Tensor]:
+def again_if_changed(call: Callable[[], T]) -> T:
+    """The result of a call that asks `Watch.agree`, of the weights as they are."""
+    try:
+        return call()
+    except ChangedError:
+        return call()
+
+
+def deferred(device: torch.device) -> bool:
+    """Whether comparisons of weights on a device are not waited for."""
+    return device.type in DEFERRED
+
+
+def _same(a: Tensor, b: Tensor) -> Tensor:
+    # On the CPU many times faster, and anywhere else a wait.
+    return torch.tensor(torch.equal(a, b)) if a.device.type == "cpu" else (a == b).all()
+
+
+def _recording(device: torch.device) -> bool:
+    return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
+
+
+def _content(weights: Iterable[Tensor]) -> dict[Hashable, Tensor]:
     """The bytes of weights, one tensor of each dtype and device: a GPU is waited for once."""
     flat: dict[tuple[torch.dtype, torch.device], list[Tensor]] = {}
     for weight in weights:
         flat.setdefault((weight.dtype, weight.device), []).append(weight.detach().reshape(-1))
-    return {key: torch.cat(parts).view(torch.uint8) for key, parts in flat.items()}
+    joined = {key: torch.cat(parts) for key, parts in flat.items()}
+    return {(*key, len(x)): x.view(torch.uint8) for key, x in joined.items()}
 
 
 class CachedBijection(Bijection):

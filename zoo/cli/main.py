@@ -48,7 +48,7 @@ for lightning in OF_LIGHTNING:
     app.command(context_settings=PASSED_ON)(lightning)
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the `flowzoo` command."""
     run(app, "flowzoo")
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo.errors import ImageError
 from zoo.evaluation.batches import Progress, batches
 from zoo.evaluation.hostile import finite, hostile, round_trips
 from zoo.evaluation.outliers import likelihood_histogram
@@ -45,7 +46,16 @@ def evaluate(
 
     Returns:
         JSON types only.
+
+    Raises:
+        ImageError: If the images are not of the flow's channels and size.
     """
+    found, wanted = tuple(images.shape[1:]), (flow.config.channels, *flow.config.size)
+    if found != wanted:
+        raise ImageError(
+            f"the test images are {found}, those of the flow are {wanted}. Name the data set that "
+            "it was trained on as the dataset of its config.json."
+        )
     histogram = likelihood_histogram(
         flow, compared, batch_size=batch_size, seed=seed, progress=progress
     )

@@ -22,8 +22,13 @@ class Model(Protocol):
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map (B, C, H, W) in [0, 1] to latents (B, D) and log|det| (B,)."""
 
-    def inverse(self, z: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Map latents (B, D) to (B, C, H, W) and log|det| (B,)."""
+    def inverse(
+        self, z: Tensor, size: tuple[int, int], *, trusted: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """Map latents (B, D) to (B, C, H, W) and log|det| (B,); trusted if `agree` follows."""
+
+    def agree(self, right: Tensor) -> bool:
+        """Whether all of (B,) are right, and results of the present weights."""
 
     def encode_centres(self, images: Tensor) -> Tensor:
         """Latents (B, D) of the bin centres of uint8 images (B, C, H, W)."""

@@ -23,7 +23,7 @@ def encode(flow: Model, images: Tensor) -> Tensor:
     found: list[tuple[Tensor, Tensor]] = []  # which images, and their latents
     for dtype in _precisions(flow, (images.shape[2], images.shape[3])):
         z, right = _try(flow.at(dtype), images[pending])
-        if not found and right.all():  # the only question that a GPU is waited for, as a rule
+        if flow.agree(right) and not found:  # the only question that a GPU is waited for, as a rule
             return z
         found.append((pending[right], z[right]))
         pending, z = pending[~right], z[~right]
@@ -44,7 +44,7 @@ def decode(flow: Model, z: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tenso
     """
     dtype = torch.promote_types(z.dtype, flow.dtype)
     if dtype != torch.float64:
-        return flow.at(dtype).inverse(z.to(dtype), size)
+        return flow.at(dtype).inverse(z.to(dtype), size, trusted=True)
     z = z.double()
     kept, pixels = kept_pixels(z)
     single = holds_float32(z) & (flow.dtype != torch.float64)
@@ -52,7 +52,7 @@ def decode(flow: Model, z: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tenso
     x[kept] = ((pixels[kept].double() + 0.5) / 256).unflatten(1, (-1, *size))
     for dtype, rows in ((torch.float32, single), (torch.float64, ~single & ~kept)):
         if rows.any():
-            found, volume = flow.at(dtype).inverse(z[rows].to(dtype), size)
+            found, volume = flow.at(dtype).inverse(z[rows].to(dtype), size, trusted=True)
             x[rows], log_det[rows] = found.double(), volume
     return x, log_det
 
@@ -72,7 +72,7 @@ def precision(z: Tensor) -> dict[str, int]:
 
 def round_trip_error(flow: Model, images: Tensor, z: Tensor) -> Tensor:
     """Largest distance of a decoded pixel from its bin's centre, in grey levels, (B,)."""
-    x, _ = flow.inverse(z, (images.shape[2], images.shape[3]))
+    x, _ = flow.inverse(z, (images.shape[2], images.shape[3]), trusted=True)
     error = (x.double() * 256 - (images.double() + 0.5)).abs().flatten(1).amax(1)
     return error.nan_to_num(nan=torch.inf)
 

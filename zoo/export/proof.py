@@ -25,7 +25,7 @@ class Proof:
     Attributes:
         errors: The most that a decoded pixel is off its bin's centre on any way through the
             exported programs, in grey levels, (N,).
-        own: The same of torch's own float32, (N,).
+        own: The same of torch's own float32, (N,); 0 in batches that came back whole.
         problems: Messages of runtimes on images that they could not compute.
     """
 
@@ -80,7 +80,12 @@ def prove(flow: Flow, runs: Mapping[What, Run], shapes: Shapes, images: Iterable
     through = partial(_through, flow, runs, dynamic=shapes.dynamic)
     problems: list[str] = []
     errors = [_errors(through, batch, shapes.batch or len(batch), problems) for batch in batches]
-    own = [_errors(partial(_own, flow), batch, len(batch), []) for batch in batches]
+    own = [
+        _errors(partial(_own, flow), batch, len(batch), [])
+        if (error > MARGIN).any()
+        else torch.zeros_like(error)
+        for batch, error in zip(batches, errors, strict=True)
+    ]
     return Proof(torch.cat(errors), torch.cat(own), problems)
 
 

@@ -21,8 +21,8 @@ def check_latents(z: object, dtype: torch.dtype, device: torch.device) -> None:
 
 
 def check_count(name: str, value: object, least: int) -> None:
-    """Raise ArgumentError unless an integer of at least so much."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+    """Raise ArgumentError unless an integer of at least so much, and of 31 bits."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) < 2**31:
         raise ArgumentError(f"{name} must be an integer of at least {least}; got {value!r}.")
 
 

@@ -4,7 +4,7 @@ import copy
 import importlib
 import math
 import warnings
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from zoo.bijections import Bijection, Center, Chain, Dequantize, Logit
-from zoo.bijections.cache import Watch, WeightCache, in_graph, in_transform
+from zoo.bijections.cache import (
+    Watch,
+    WeightCache,
+    again_if_changed,
+    deferred,
+    in_graph,
+    in_transform,
+)
 from zoo.config import FlowConfig
 from zoo.devices import check_device, device_of
 from zoo.errors import ImageError, LatentError, NonFiniteError, require
@@ -122,7 +129,8 @@ class Flow(nn.Module):
 
         Args:
             x: Continuous images.
-            trusted: Whether they are known to be in [0, 1]; a GPU must be waited for to see.
+            trusted: Whether they are known to be in [0, 1], and the weights to be as before; a GPU
+                must be waited for to see.
 
         Raises:
             ImageError: For another dtype, shape or device, and in evaluation for numbers beyond
@@ -132,7 +140,7 @@ class Flow(nn.Module):
         check_continuous(
             x, self.config.channels, self.divisor, self.dtype, self.device, values=values
         )
-        self._watch.check(self)
+        self._watch.check(self, wait=not trusted)
         return self._run("forward", self._map, x)
 
     def _map(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -153,14 +161,21 @@ class Flow(nn.Module):
             return [*latents, x], total
 
     @where_float64_is
-    def inverse(self, z: Tensor, size: Size | None = None) -> tuple[Tensor, Tensor]:
+    def inverse(
+        self, z: Tensor, size: Size | None = None, *, trusted: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """Map latents (B, D) to (B, C, H, W) in [0, 1] and log|det dx/dz| (B,) in float64.
+
+        Args:
+            z: Latents.
+            size: (H, W); default: that of the training images.
+            trusted: Whether a GPU is not waited for to see if the weights have changed.
 
         Raises:
             LatentError: For latents of another dtype, shape or device.
         """
         check_latents(z, self.dtype, self.device)
-        self._watch.check(self)
+        self._watch.check(self, wait=not trusted)
         key = ("inverse", None if size is None else tuple(size))
         return self._run(key, partial(self._unmap, size=size), z)
 
@@ -230,7 +245,7 @@ class Flow(nn.Module):
         """
         self._check(images)
         if exact:
-            return round_trip.encode(self, images)
+            return again_if_changed(lambda: round_trip.encode(self, images))
         return self.at(torch.promote_types(self.dtype, torch.float32)).encode_centres(images)
 
     @torch.no_grad()
@@ -258,7 +273,8 @@ class Flow(nn.Module):
         if not z.isfinite().all():
             raise LatentError("latents hold NaN or infinity; decode needs finite numbers.")
         self.levels(z, size)
-        return self._to_images(*round_trip.decode(self, z, self._check_size(size)))
+        sides = self._check_size(size)
+        return again_if_changed(lambda: self._to_images(*round_trip.decode(self, z, sides)))
 
     def encode_centres(self, images: Tensor) -> Tensor:
         """Latents (B, D) of the bin centres, unverified, in the flow's dtype."""
@@ -313,17 +329,35 @@ class Flow(nn.Module):
             check_noise(noise, images)
         each = isinstance(label, str) and label == "each"
         if label is not None:
-            label = self._classes(0 if each else label, len(images), values=checked)
+            classes = self._classes(0 if each else label, len(images), values=checked)
+            label = label if each else classes
         graph = self.training or (isinstance(noise, Tensor) and noise.requires_grad)
         with torch.set_grad_enabled(graph and torch.is_grad_enabled()):
-            draws = [self._log_prob_of_draw(images, noise, generator) for _ in range(n_samples)]
-            log_prob = torch.stack(draws).logsumexp(0) - math.log(n_samples)
-            if self.prior is not None and not each:
-                log_prob = of_label(log_prob, label)
-        if not checked:
-            return log_prob
+            draws: Iterable[tuple[Tensor, Tensor]] = (
+                self.dequantize(images, noise, self.dtype, generator) for _ in range(n_samples)
+            )
+            if not checked:
+                return self._log_prob_of(draws, label)
+            if deferred(self.device):
+                draws = list(draws)  # drawn once, if changed weights are noticed only afterwards
+            return again_if_changed(lambda: self._finite(self._log_prob_of(draws, label), images))
+
+    def _log_prob_of(self, draws: Iterable[tuple[Tensor, Tensor]], label: Any) -> Tensor:
+        """Log of the mean likelihood of dequantized images, (B,), or (B, K) of each class."""
+        found = []
+        for x, log_volume in draws:
+            z, log_det = self(x, trusted=True)
+            if self.prior is None:
+                found.append(log_normal(z) + log_det + log_volume)
+            else:
+                found.append(self.prior(z) + (log_det + log_volume)[:, None])
+        mean = torch.stack(found).logsumexp(0) - math.log(len(found))
+        return mean if self.prior is None or isinstance(label, str) else of_label(mean, label)
+
+    def _finite(self, log_prob: Tensor, images: Tensor) -> Tensor:
+        """The log-likelihoods, if all are finite."""
         finite = log_prob.detach().isfinite().reshape(len(images), -1).all(1)
-        if not finite.all():
+        if not self.agree(finite):
             bad = (~finite).nonzero().flatten().tolist()
             raise NonFiniteError(
                 f"log_prob is not finite for {len(bad)} of {len(images)} images, the first at "
@@ -351,17 +385,6 @@ class Flow(nn.Module):
             checked=checked,
         )
         return -log_prob / (math.prod(images.shape[1:]) * math.log(2))
-
-    def _log_prob_of_draw(
-        self, images: Tensor, noise: Tensor | float | None, generator: torch.Generator | None
-    ) -> Tensor:
-        """Log-likelihood (B,), or (B, K) of each class."""
-        x, log_volume = self.dequantize(images, noise, self.dtype, generator)
-        z, log_det = self(x, trusted=True)
-        if self.prior is None:
-            return log_normal(z) + log_det + log_volume
-        by_class: Tensor = self.prior(z)
-        return by_class + (log_det + log_volume)[:, None]
 
     def _classes(self, label: Label | Each, n: int, *, values: bool = True) -> Tensor:
         return check_label(label, n, self.config.classes, self.device, values=values)
@@ -411,7 +434,7 @@ class Flow(nn.Module):
             NonFiniteError: If a sample is NaN or infinite, rather than hiding it.
         """
         z = self.draw(n, temperature=temperature, size=size, generator=generator, label=label)
-        return self._to_images(*self.inverse(z, size))
+        return again_if_changed(lambda: self._to_images(*self.inverse(z, size, trusted=True)))
 
     @torch.no_grad()
     @where_float64_is
@@ -427,8 +450,8 @@ class Flow(nn.Module):
         """Draw the latents (n, D) of samples; arguments as for `sample`."""
         check_count("n", n, 1)
         check_generator(generator)
-        height, width = self._check_size(size)
-        shape = (n, self.config.channels * height * width)
+        sides = self._check_size(size)
+        shape = (n, self.config.channels * math.prod(sides))
         device = device_of(generator, self.device)
         z = torch.randn(shape, generator=generator, dtype=self.dtype, device=device)
         z = z.to(self.device) * temperatures(temperature, n, next(self.parameters()))
@@ -601,6 +624,7 @@ class Flow(nn.Module):
         if images is None:
             images = hard_images(self.config.channels, self.config.size)
         check_images(images, self.config.channels, self.divisor)
+        self._watch.check(self)
         images = images.to(self.device)
         layers = [layer for _, layer in self.named_bijections()]
         wide = self.at(torch.promote_types(self.dtype, torch.float32))  # as `encode` does
@@ -650,8 +674,17 @@ class Flow(nn.Module):
             lambda: copy.deepcopy(self).to(device, dtype).eval(),
         )
 
+    def agree(self, right: Tensor) -> bool:
+        """Whether all of (B,) are right; notices too if the weights are not those of the results.
+
+        Raises:
+            ChangedError: If they are not, for `again_if_changed`.
+        """
+        return self._watch.agree(right)
+
     def worst_condition(self, size: Size) -> float:
         """The largest condition number of a layer for images of (H, W) = size; remembered."""
+        self._watch.begin(self)
         return self._conditions.get(size, self._weights(), lambda: self._compute_condition(size))
 
     def _compute_condition(self, size: Size) -> float:
@@ -715,7 +748,7 @@ class Flow(nn.Module):
 
     def _to_images(self, x: Tensor, log_det: Tensor) -> Tensor:
         finite = self.finite(x, log_det)
-        if not finite.all():
+        if not self.agree(finite):
             raise NonFiniteError(
                 f"{int((~finite).sum())} of {len(x)} images are not finite. Use latents closer to "
                 "0 (a lower temperature), or float64: flow.double(). " + self._diagnosis(x)

@@ -1,7 +1,7 @@
 """A model's folder: the names of its files, and how each is read, verified and written."""
 
+import os
 import re
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +18,7 @@ from zoo.errors import ArgumentError, ConfigError, DamagedError, WeightsError
 from zoo.files import write_atomically, write_json
 from zoo.flow import Flow
 from zoo.folder.golden import Golden
+from zoo.folder.swap import hidden, left_aside, swap, tidy
 from zoo.folder.weights import identity_of, make_flow, read_weights
 
 CONFIG = "config.json"
@@ -76,8 +77,10 @@ class ModelFolder:
         try:
             return read_json(path, most=MOST_CONFIG)
         except FileNotFoundError as error:
+            left = left_aside(self.path)
             raise WeightsError(
                 f"there is no {CONFIG} in {self.path}; it is not a model's folder."
+                + (f" An export was killed: rename {left} to bring it back." if left else "")
             ) from error
         except (OSError, DocumentError) as error:
             raise ConfigError(f"{path} cannot be read: {error}. Get the file again.") from error
@@ -212,12 +215,14 @@ class ModelFolder:
         Raises:
             ArgumentError: If this path is taken by anything but a model's folder.
         """
+        path = Path(os.path.realpath(self.path))
+        tidy(path)
         self._check_ours()
-        aside = ModelFolder(self._hidden("new"))
+        aside = ModelFolder(hidden(path, "new"))
         aside.path.mkdir(parents=True)
         try:
             yield aside
-            self._swap(aside.path)
+            swap(aside.path, path, {*FILES} - {NOTES})
         finally:
             shutil.rmtree(aside.path, ignore_errors=True)
 
@@ -226,22 +231,3 @@ class ModelFolder:
             return
         if not (self.path / CONFIG).is_file() or not set(OF_THE_FLOW) <= set(self.config):
             raise ArgumentError(f"{self.path} is no model's folder. Choose another place or name.")
-
-    def _hidden(self, kind: str) -> Path:
-        return self.path.with_name(f".{self.path.name}.{kind}-{secrets.token_hex(4)}")
-
-    def _swap(self, new: Path) -> None:
-        old = self._hidden("old")
-        if self.path.exists():
-            self.path.rename(old)
-        try:
-            new.rename(self.path)
-        except OSError:
-            if old.exists():
-                old.rename(self.path)
-            raise
-        if old.exists():
-            for path in old.iterdir():
-                if path.name not in FILES or path.name == NOTES:
-                    shutil.move(path, self.path / path.name)
-            shutil.rmtree(old)

@@ -104,6 +104,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise DamagedError(f"{path} is damaged ({error}). Get the file again.") from error
 
 
+def most_bytes(config: FlowConfig) -> int:
+    """The size of the largest file of weights that can be the flow's."""
+    return 2**20 + 8 * MAGNITUDE_FACTOR * config.magnitude
+
+
 def _check_size(tensors: Mapping[str, Tensor], config: FlowConfig, path: Path) -> None:
     """Raise WeightsError if the flow would be far larger than its weights, before it is built."""
     held = sum(tensor.numel() for tensor in tensors.values())

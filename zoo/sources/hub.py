@@ -5,18 +5,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from zoo.architectures import config_from_json
 from zoo.errors import FlowzooError, HubError, UnknownModelError
 from zoo.flow import Flow
 from zoo.folder import ModelFolder
-from zoo.folder.model_folder import CONFIG, WEIGHTS
+from zoo.folder.model_folder import CONFIG, MOST_CONFIG, WEIGHTS
+from zoo.folder.weights import most_bytes
+from zoo.sources.patience import MOST, patience
 
 HUB = "hf-hub:"
 SOURCE = re.compile(rf"{HUB}([\w.-]+/[\w.-]+)(?:@(\w[\w.+/-]*))?")
 COMMIT = re.compile("[0-9a-f]{40}")
-PATIENCE_S = 60
 ANSWERS = {
     401: "{refused}",
     403: "{refused}",
@@ -91,12 +91,13 @@ def pull(repository: Repository, access: Access) -> ModelFolder:
 
     Raises:
         HubError: If a file is not there, not to be had, or cannot be stored.
-        ConfigError: If config.json describes no flow of this version, or an absurdly large one.
+        ConfigError: If config.json describes no flow of this version, or an absurdly large one,
+            or a file is larger than any of such a flow.
     """
-    folder = ModelFolder(_fetch(repository, CONFIG, access).parent)
+    folder = ModelFolder(_fetch(repository, CONFIG, access, MOST_CONFIG).parent)
     with _dropping(folder, CONFIG, keep=access.local_files_only):
-        config_from_json(folder.config)
-    return ModelFolder(_fetch(at_commit(repository, folder), WEIGHTS, access).parent)
+        most = most_bytes(config_from_json(folder.config))
+    return ModelFolder(_fetch(at_commit(repository, folder), WEIGHTS, access, most).parent)
 
 
 def at_commit(repository: Repository, folder: ModelFolder) -> Repository:
@@ -104,8 +105,8 @@ def at_commit(repository: Repository, folder: ModelFolder) -> Repository:
     return Repository(repository.repo_id, folder.path.name)
 
 
-def _fetch(repository: Repository, file: str, access: Access) -> Path:
-    with hub_errors(repository, file):
+def _fetch(repository: Repository, file: str, access: Access, most: int) -> Path:
+    with hub_errors(repository, file, most):
         from huggingface_hub import errors, hf_hub_download, try_to_load_from_cache
 
         repo, revision = repository.repo_id, repository.revision
@@ -157,10 +158,13 @@ def _drop(file: Path) -> None:
 
 
 @contextmanager
-def hub_errors(repository: Repository, file: str) -> Iterator[None]:
-    """Turn whatever the Hub's client raises about a file into a HubError of one line."""
+def hub_errors(repository: Repository, file: str, most: int = MOST) -> Iterator[None]:
+    """Turn whatever the Hub's client raises about a file into a HubError of one line.
+
+    The file may have `most` bytes.
+    """
     try:
-        with _no_long_waits():
+        with patience(f"{file} of {repository}", most):
             yield
     except FlowzooError:
         raise
@@ -168,27 +172,6 @@ def hub_errors(repository: Repository, file: str) -> Iterator[None]:
         # The endpoint may hold a password.
         text = re.sub(r"//[^/\s]*@", "//", _explain(error, repository, file))
         raise HubError(text) from error
-
-
-@contextmanager
-def _no_long_waits() -> Iterator[None]:
-    """Give up where the Hub asks its client to wait for longer than PATIENCE_S."""
-    from huggingface_hub import get_session
-
-    def check(response: Any) -> None:
-        seconds = response.headers.get("Retry-After", "")
-        if seconds.isdecimal() and int(seconds) > PATIENCE_S:
-            raise HubError(
-                f"{response.url.host} asks to wait {seconds} seconds (HTTP "
-                f"{response.status_code}). Try again then."
-            )
-
-    hooks = get_session().event_hooks["response"]
-    hooks.append(check)
-    try:
-        yield
-    finally:
-        hooks.remove(check)
 
 
 def _explain(error: Exception, repository: Repository, file: str) -> str:
