@@ -17,12 +17,14 @@ from zoo.sources import list_models, load
 
 __all__ = [
     "DatasetFacts",
+    "Directions",
     "Flow",
     "FlowConfig",
     "ImageSet",
     "Paper",
     "__version__",
     "build",
+    "directions",
     "list_architectures",
     "list_datasets",
     "list_models",
@@ -34,14 +36,17 @@ __all__ = [
 
 if TYPE_CHECKING:
     from zoo.data import DatasetFacts, ImageSet, list_datasets, register_dataset
+    from zoo.latents import Directions, directions
 
 __version__ = "0.1.0"
 
 OF_DATA = ("DatasetFacts", "ImageSet", "list_datasets", "register_dataset")
+OF_LATENTS = ("Directions", "directions")
+LATER = {**dict.fromkeys(OF_DATA, "zoo.data"), **dict.fromkeys(OF_LATENTS, "zoo.latents")}
 
 
 def __getattr__(name: str) -> Any:
-    """Import the data sets when they are asked for: torch.hub loads flows without Pillow."""
-    if name not in OF_DATA:
+    """Import rooms when they are asked for: torch.hub loads flows without Pillow."""
+    if name not in LATER:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
-    return getattr(importlib.import_module("zoo.data"), name)
+    return getattr(importlib.import_module(LATER[name]), name)

@@ -97,21 +97,11 @@ def resampling(flow: Flow, images: Tensor, generator: torch.Generator) -> Tensor
     First for all images with the finest level drawn, then with the two finest, up to all but the
     coarsest. (B, C, H, W) -> ((L - 1) * B * (1 + DRAWS), C, H, W).
     """
-    z = flow.encode(images)
-    rows = [_redrawn(flow, images, z, drawn, generator) for drawn in range(1, len(flow.blocks))]
+    z, rows = flow.encode(images), []
+    for drawn in range(1, len(flow.blocks)):
+        fresh = [
+            flow.redraw(z, range(drawn), temperature=TEMPERATURE, generator=generator)
+            for _ in range(DRAWS)
+        ]
+        rows.append(torch.stack([images, *map(flow.decode, fresh)], dim=1).flatten(0, 1))
     return torch.cat(rows)
-
-
-def _redrawn(
-    flow: Flow, images: Tensor, z: Tensor, drawn: int, generator: torch.Generator
-) -> Tensor:
-    finer, coarser = flow.levels(z)[:drawn], flow.levels(z)[drawn:]
-    columns = [images]
-    for _ in range(DRAWS):
-        fresh = [TEMPERATURE * _noise_like(x, generator) for x in finer]
-        columns.append(flow.decode(flow.flatten([*fresh, *coarser])))
-    return torch.stack(columns, dim=1).flatten(0, 1)
-
-
-def _noise_like(x: Tensor, generator: torch.Generator) -> Tensor:
-    return torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
