@@ -471,7 +471,7 @@ class Flow(nn.Module):
             NonFiniteError: If an edited image is NaN or infinite: alpha is too large.
         """
         z, size = self.encode(images), (images.shape[2], images.shape[3])
-        vector = direction if isinstance(direction, Tensor) else direction.of(self, size)
+        vector = direction.of(self, size) if hasattr(direction, "of") else direction
         return self.decode(move(z, vector, alpha), size)
 
     @torch.no_grad()

@@ -29,7 +29,7 @@ def directions(
     of: Sequence[Label] | Tensor | Mapping[str, Sequence[float] | Tensor] | None = None,
     *,
     method: Method = "least_squares",
-    ridge: float = 0.1,
+    ridge: float = 1.0,
     flow: Flow | None = None,
 ) -> Directions:
     """Find one unit direction for each class or attribute.
@@ -102,7 +102,8 @@ def _values(of: object, count: int) -> tuple[tuple[str, ...], Tensor]:
     if not columns or any(column.shape != (count,) for column in columns):
         shapes = sorted({tuple(column.shape) for column in columns})
         raise ArgumentError(
-            f"labels or attributes must be {count} for as many latents; got {shapes or 'none'}."
+            f"labels or attributes must be {count} for as many latents; got {shapes or 'none'}. "
+            "Where there are no labels pass attributes: zoo.latents.attributes measures some."
         )
     values = torch.stack([column.cpu() for column in columns], dim=1)
     centred = values - values.nanmean(0)
