@@ -13,7 +13,7 @@ import zoo
 from zoo.data import Split, find_image_set
 from zoo.errors import DataError
 from zoo.flow import Flow
-from zoo.latents import Directions, attributes
+from zoo.latents import Direction, Directions, attributes
 from zoo.sources import MODELS
 
 # The first two are moved along; all are looked at.
@@ -42,12 +42,29 @@ class Data(NamedTuple):
     deviations: dict[str, float]
 
 
+class Way(NamedTuple):
+    """A goal, and where to go for it.
+
+    Attributes:
+        goal: As in `Row`.
+        method: As in `Row`.
+        correlation: As in `Row`.
+        vectors: (N, D), one for each image.
+    """
+
+    goal: str
+    method: str
+    correlation: float
+    vectors: Tensor
+
+
 class Row(NamedTuple):
-    """One way to one goal. All but the first three are means over the images that reach it.
+    """One way to one goal. All from pixels on are means over the images that reach it.
 
     Attributes:
         goal: "class", or the attribute that is to grow by a standard deviation.
         method: "paper", or the ridge of least squares.
+        correlation: Mean correlation of where training images lie along it with the goal.
         reached: Share of the images that reach the goal within a step of 24.
         alpha: Median length of the step to the goal, over all images.
         pixels: Root mean square of the changes of an image's pixels, in grey levels.
@@ -60,6 +77,7 @@ class Row(NamedTuple):
 
     goal: str
     method: str
+    correlation: float
     reached: float
     alpha: float
     pixels: float
@@ -89,7 +107,7 @@ def measure(name: str, data_dir: Path, found_in: int, tested: int, seed: int) ->
         classes = zoo.directions(z, labels, flow=flow, **options)
         kinds = zoo.directions(z, values, flow=flow, **options)
         rows.append(_to_class(flow, data, classes, method))
-        rows += [_to_attribute(flow, data, kinds[goal].vector, goal, method) for goal in GOALS[:2]]
+        rows += [_to_attribute(flow, data, kinds[goal], method) for goal in GOALS[:2]]
     return sorted(rows, key=lambda row: row.goal)
 
 
@@ -140,40 +158,35 @@ def _to_class(flow: Flow, data: Data, found: Directions, method: str) -> Row:
     def reached(images: Tensor, rows: Tensor) -> Tensor:
         return data.classify(images) == wanted[rows]
 
-    return _row(flow, data, found.vectors[wanted], reached, "class", method)
+    way = Way("class", method, float(found.correlation.mean()), found.vectors[wanted])
+    return _row(flow, data, way, reached)
 
 
-def _to_attribute(flow: Flow, data: Data, vector: Tensor, goal: str, method: str) -> Row:
-    start = attributes.ATTRIBUTES[goal](data.images)
+def _to_attribute(flow: Flow, data: Data, found: Direction, method: str) -> Row:
+    measured = attributes.ATTRIBUTES[found.name]
+    start = measured(data.images)
 
     def reached(images: Tensor, rows: Tensor) -> Tensor:
-        return attributes.ATTRIBUTES[goal](images) - start[rows] >= data.deviations[goal]
+        return measured(images) - start[rows] >= data.deviations[found.name]
 
-    return _row(flow, data, vector.expand_as(data.z), reached, goal, method)
+    way = Way(found.name, method, found.correlation, found.vector.expand_as(data.z))
+    return _row(flow, data, way, reached)
 
 
-def _row(
-    flow: Flow,
-    data: Data,
-    vectors: Tensor,
-    reached: Callable[[Tensor, Tensor], Tensor],
-    goal: str,
-    method: str,
-) -> Row:
-    """Go along the vectors (N, D) until each image reaches its goal; look at what it became."""
+def _row(flow: Flow, data: Data, way: Way, reached: Callable[[Tensor, Tensor], Tensor]) -> Row:
+    """Go along the vectors until each image reaches its goal; look at what it became."""
     alphas, images = torch.full((len(data.z),), torch.inf), data.images.clone()
     for alpha in ALPHAS:
         rows = alphas.isinf().nonzero().flatten()
         if not len(rows):
             break
-        moved = flow.decode(data.z[rows] + alpha * vectors[rows])
+        moved = flow.decode(data.z[rows] + alpha * way.vectors[rows])
         there = reached(moved, rows)
         alphas[rows[there]], images[rows[there]] = alpha, moved[there]
     there = alphas.isfinite()
     before, after = data.images[there], images[there]
     return Row(
-        goal,
-        method,
+        *way[:3],
         reached=float(there.double().mean()),
         alpha=float(alphas.median()),
         pixels=float((after.double() - before).square().mean((1, 2, 3)).sqrt().mean()),

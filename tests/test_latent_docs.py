@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -21,11 +22,12 @@ def blocks(page: str) -> list[str]:
 def directions() -> Iterator[str]:
     for row in records("directions.csv"):
         method = row["method"] if row["method"] == "paper" else f"ridge {row['method']}"
+        correlation = f"{float(row['correlation']):.2f}"
         names = ("pixels", "bits_per_dim", "kept_class", "slant", "stroke_width", "brightness")
         numbers = [f"{float(row[name]):.2f}" for name in names]
         step = f"{float(row['alpha']):.0f}"
         goal = row["goal"].replace("_", " ")
-        yield line(goal, method, f"{float(row['reached']):.0%}", step, *numbers)
+        yield line(goal, method, correlation, f"{float(row['reached']):.0%}", step, *numbers)
 
 
 def scores() -> Iterator[str]:
@@ -46,12 +48,12 @@ def test_every_pretrained_flow_was_scored() -> None:
     assert {row["model"] for row in records("unusual.csv")} <= set(zoo.list_models(pretrained=True))
 
 
-def run(name: str, first: str) -> dict[str, Tensor]:
-    """Variables of one of the examples, on two crops of natural images."""
-    images = read_golden(folder_of(name)).images[:2]
+def run(name: str, first: str) -> dict[str, Any]:
+    """Variables of one of the examples, on the middle of a natural image."""
+    images = read_golden(folder_of(name)).images[:1]
     top, left = ((side - SIDE[name]) // 2 for side in images.shape[2:])
     crops = images[:, :, top : top + SIDE[name], left : left + SIDE[name]]
-    values = {"name": name, "images": crops, "zoo": zoo}
+    values: dict[str, Any] = {"name": name, "images": crops, "zoo": zoo}
     for block in blocks("latents.md"):
         if "def optimise" in block or first in block:
             exec(block, values)
@@ -62,27 +64,28 @@ def psnr(x: Tensor, clean: Tensor) -> float:
     return float(-10 * (x - clean).square().mean().log10())
 
 
+def check_converged(losses: list[float]) -> None:
+    found = torch.tensor(losses)
+    assert found.isfinite().all()
+    fall = found[0] - found[-1]
+    assert fall > 0
+    assert (found[-5] - found[-1]).abs() < 0.1 * fall
+
+
 @pytest.mark.parametrize("name", SIDE)
 def test_denoising_converges(name: str) -> None:
     found = run(name, "noisy = ")
-    losses = torch.tensor(found["losses"])
-    assert losses.isfinite().all()
-    assert losses[-1] < losses[0]
-    assert losses[-8:].std() < 0.05 * losses[0]
-    gain = psnr(found["denoised"], found["clean"]) - psnr(found["noisy"], found["clean"])
-    print(name, psnr(found["noisy"], found["clean"]), gain)
-    assert gain > 1.5
+    check_converged(found["losses"])
+    before, after = (psnr(found[key], found["clean"]) for key in ("noisy", "denoised"))
+    print(name, "denoised", before, after)
+    assert after > before + 1
 
 
 @pytest.mark.parametrize("name", SIDE)
 def test_inpainting_converges(name: str) -> None:
     found = run(name, "holed = ")
-    losses = torch.tensor(found["losses"])
-    assert losses.isfinite().all()
-    assert losses[-8:].std() < 0.05 * max(losses)
+    check_converged(found["losses"])
     hole = found["seen"] == 0
-    before, after = (
-        psnr(found[key][hole], found["clean"][hole]) for key in ("holed", "filled")
-    )
-    print(name, before, after)
-    assert after > before + 1.5
+    before, after = (psnr(found[key][hole], found["clean"][hole]) for key in ("holed", "filled"))
+    print(name, "filled", before, after)
+    assert after > before + 1

@@ -27,7 +27,8 @@ def test_a_row_says_what_an_image_became_where_it_reached_its_goal() -> None:
         assert torch.equal(moved, FLOW.decode(z[rows] + alpha * vector))
         return torch.isin(torch.arange(len(rows)), torch.tensor(left.pop(0), dtype=torch.long))
 
-    row = directions._row(FLOW, data, vector.expand_as(z), stepped, "class", "paper")
+    way = directions.Way("class", "paper", 0.5, vector.expand_as(z))
+    row = directions._row(FLOW, data, way, stepped)
     # The first and the third arrive after one step, the second after three, the last never.
     there, alphas = [0, 1, 2], torch.tensor([[1.0], [3.0], [1.0]])
     after, before = FLOW.decode(z[there] + alphas * vector), images[there]
