@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +10,10 @@ import torch
 from torch import Tensor
 
 import zoo
-from tests.folders import folder_of, read_golden
+from tests.folders import folder_of, read_golden, save_folder
 from tests.test_docs import DOCS, line, records
+from tests.test_flow import noise, tiny
+from zoo.latents.shards import EncodedSet, ShardFolder
 
 SIDE = {"finc_mnist": 20, "finc_cifar10": 16}
 
@@ -46,6 +49,23 @@ def test_the_pages_say_what_was_measured(page: str) -> None:
 
 def test_every_pretrained_flow_was_scored() -> None:
     assert {row["model"] for row in records("unusual.csv")} <= set(zoo.list_models(pretrained=True))
+
+
+def test_the_examples_run(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    flow, images = tiny(levels=3, size=(8, 16)), noise(6, size=(8, 16))
+    sha256 = save_folder(flow, tmp_path / "model")
+    encoded = EncodedSet("local-dir:model", sha256, "noise", "train", 6, (1, 8, 16), "pixels", 4)
+    shards = ShardFolder(tmp_path / "latents", encoded, labels=[0, 1, 2] * 2)
+    for k, part in enumerate(images.split(4)):
+        shards.write(k, flow.encode(part), {})
+    shards.finish()
+    values: dict[str, Any] = {"training_images": images}
+    for block in [*blocks("latents.md"), *blocks("latents-scores.md")]:
+        if "optimise" not in block:
+            exec(block, values)
+    assert torch.equal(values["images"], images)
+    assert torch.equal(values["maps"], flow.likelihood_map(images))
 
 
 def run(name: str, first: str) -> dict[str, Any]:
