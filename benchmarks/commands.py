@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
 import typer
@@ -252,6 +252,46 @@ def scaling(
         table.add_row(row.task, str(row.processes), rate, f"{row.efficiency:.2f}")
     console.print(table)
     console.print(f"{output}/scaling.csv written")
+
+
+@app.command()
+def directions(
+    data_dir: DataDir,
+    output: Output = Path("benchmark"),
+    model: Annotated[str, typer.Option(help="Flow of a data set with labels.")] = "finc_mnist",
+    found_in: Annotated[int, typer.Option(help="Training images.", min=100)] = 6000,
+    tested: Annotated[int, typer.Option(help="Test images to move.", min=1)] = 200,
+    seed: Seed = 0,
+) -> None:
+    """Two ways of finding directions: how far one must go, and how much else changes."""
+    benchmarks = require("benchmarks.directions", "train")
+    _show(benchmarks.measure(model, data_dir, found_in, tested, seed), output / "directions.csv")
+
+
+@app.command()
+def unusual(
+    data_dir: DataDir,
+    output: Output = Path("benchmark"),
+    model: Annotated[list[str] | None, typer.Option(help="Default: all with weights.")] = None,
+    count: Annotated[int, typer.Option(help="Images of each set.", min=2)] = 500,
+    seed: Seed = 0,
+) -> None:
+    """AUROC of the scores of pretrained flows: their own test images against others."""
+    benchmarks = require("benchmarks.unusual", "train")
+    names = track(model or list_models(pretrained=True), "scoring", console=console)
+    rows = [row for name in names for row in benchmarks.measure(name, data_dir, count, seed)]
+    _show(rows, output / "unusual.csv")
+
+
+def _show(rows: Sequence[Any], path: Path) -> None:
+    """Print rows as a table, and write them."""
+    records = [row._asdict() for row in rows]
+    write_csv(path, records)
+    table = Table(*records[0])
+    for record in records:
+        table.add_row(*(f"{x:.3f}" if isinstance(x, float) else str(x) for x in record.values()))
+    console.print(table)
+    console.print(f"{path} written")
 
 
 def _threads() -> str:

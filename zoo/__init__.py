@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from zoo.config import FlowConfig
     from zoo.data import DatasetFacts, ImageSet, list_datasets, register_dataset
     from zoo.flow import Flow
+    from zoo.latents import Directions, directions
     from zoo.pictures import read_images
     from zoo.sources import list_models, load
 
@@ -30,12 +31,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DatasetFacts",
+    "Directions",
     "Flow",
     "FlowConfig",
     "ImageSet",
     "Paper",
     "__version__",
     "build",
+    "directions",
     "get_weights",
     "list_architectures",
     "list_datasets",
@@ -55,6 +58,7 @@ PLACES = {
     "config": ("FlowConfig",),
     "data": ("DatasetFacts", "ImageSet", "list_datasets", "register_dataset"),
     "flow": ("Flow",),
+    "latents": ("Directions", "directions"),
     "pictures": ("read_images",),
     "sources": ("list_models", "load"),
 }

@@ -100,16 +100,9 @@ def resampling(flow: Flow, images: Tensor, generator: torch.Generator) -> Tensor
 
     First the finest level, last the coarsest. (B, C, H, W) -> (B * (1 + L * DRAWS), C, H, W).
     """
-    levels = flow.levels(flow.encode(images))
-    columns = [images]
-    for drawn, latents in enumerate(levels):
+    z, columns = flow.encode(images), [images]
+    for level in range(len(flow.blocks)):
         for _ in range(DRAWS):
-            fresh = TEMPERATURE * _noise_like(latents, generator)
-            columns.append(
-                flow.decode(flow.flatten([*levels[:drawn], fresh, *levels[drawn + 1 :]]))
-            )
+            fresh = flow.redraw(z, [level], temperature=TEMPERATURE, generator=generator)
+            columns.append(flow.decode(fresh))
     return torch.stack(columns, dim=1).flatten(0, 1)
-
-
-def _noise_like(x: Tensor, generator: torch.Generator) -> Tensor:
-    return torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)

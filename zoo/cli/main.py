@@ -16,13 +16,14 @@ from zoo.cli.measuring import card, evaluate
 from zoo.cli.models import adopt, info, ls
 from zoo.cli.onnx_export import export_onnx
 from zoo.cli.sharing import pull, push
+from zoo.cli.steering import directions, edit, score
 from zoo.cli.wording import in_commands
 from zoo.errors import FlowzooError
 from zoo.training.memory import keep_memory
 
 COMMANDS = (
     *(ls, info, encode, encode_dataset, decode, sample, interpolate, evaluate, card),
-    *(export, export_onnx, adopt, pull, push, demo),
+    *(directions, edit, score, export, export_onnx, adopt, pull, push, demo),
 )
 # All options of these are LightningCLI's, --help too.
 OF_LIGHTNING = (train, train_tabular)

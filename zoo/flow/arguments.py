@@ -22,7 +22,8 @@ def check_latents(z: object, dtype: torch.dtype, device: torch.device) -> None:
 
 def check_count(name: str, value: object, least: int) -> None:
     """Raise ArgumentError unless an integer of at least so much, and of 31 bits."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) < 2**31:
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or not least <= int(value) < 2**31:  # type: ignore[call-overload]
         raise ArgumentError(f"{name} must be an integer of at least {least}; got {value!r}.")
 
 
@@ -49,8 +50,15 @@ def check_noise(noise: object, images: Tensor) -> None:
         )
 
 
-def temperatures(value: object, n: int, like: Tensor) -> Tensor | float:
-    """Standard deviations of n latents from one number, or n of them, which become (n, 1)."""
+def temperatures(value: object, n: int, lengths: Sequence[int], like: Tensor) -> Tensor | float:
+    """Standard deviations of n latents: one number, (n, 1) or (n or 1, D).
+
+    Args:
+        value: One number; n of them; or (1, L) or (n, L) of them, one for each level.
+        n: Number of latents.
+        lengths: How many of the D numbers of a latent are of each level.
+        like: Tensor of the latents' type and device.
+    """
     if isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) < math.inf:
         return float(value)  # a GPU need not be waited for
     try:
@@ -59,11 +67,15 @@ def temperatures(value: object, n: int, like: Tensor) -> Tensor | float:
         found = torch.as_tensor(value, dtype=like.dtype, device=like.device)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ArgumentError(f"temperature must be one number or {n}; got {value!r}.") from error
-    if found.shape not in ((), (n,)) or not ((found >= 0) & (found < math.inf)).all():
+    shapes = {(), (n,), (1, len(lengths)), (n, len(lengths))}
+    if tuple(found.shape) not in shapes or not ((found >= 0) & (found < math.inf)).all():
         raise ArgumentError(
-            f"temperature must be 0 or more; got {value}. Give one number or {n} of them."
+            f"temperature must be 0 or more; got {value}. Give one number or {n} of them; or one "
+            f"for each level, finest first, of shape (1, {len(lengths)}) or ({n}, {len(lengths)})."
         )
-    return found.view(-1, 1)
+    if found.dim() < 2:
+        return found.view(-1, 1)
+    return found.repeat_interleave(torch.tensor(lengths, device=found.device), dim=1)
 
 
 def check_label(

@@ -50,10 +50,12 @@ from zoo.flow.arguments import (
     temperatures,
 )
 from zoo.flow.class_prior import ClassPrior, Each, of_label
+from zoo.flow.edits import Direction, check_levels, draw_levels, move
 from zoo.flow.float64_host import where_float64_is
 from zoo.flow.graphs import Replay, recordable
 from zoo.flow.levels import overview
 from zoo.flow.normal import log_normal
+from zoo.flow.scores import Method, check_method, coded_bits, prior_map
 from zoo.images import check_continuous, check_images
 
 Size = tuple[int, int]
@@ -404,6 +406,63 @@ class Flow(nn.Module):
         """
         return self.log_prob(images, label="each", **options).log_softmax(1)
 
+    @torch.no_grad()
+    @where_float64_is
+    def score(
+        self,
+        images: Tensor,
+        method: Method = "complexity",
+        *,
+        typical: float | None = None,
+        **options: Any,
+    ) -> Tensor:
+        """Score how unusual images are, (B,) float64 in bits/dim; the higher, the more unusual.
+
+        - "likelihood" is bits/dim. It ranks smooth images as usual, whatever they show.
+        - "typicality" is the distance of bits/dim from `typical`, that of the flow's own data.
+        - "complexity" is bits/dim less those of lossless WebP or PNG: how much worse than a
+          program for all images the flow codes this one.
+
+        Source: Nalisnick et al., Detecting out-of-distribution inputs to deep generative models
+        using typicality, 2019, for single images; Serrà et al., Input complexity and
+        out-of-distribution detection with likelihood-based generative models, 2020, equation 2.
+
+        Args:
+            images: uint8 (B, C, H, W).
+            method: One of the three.
+            typical: Mean bits/dim of the flow's own data; for typicality, and needed there.
+            **options: n_samples, generator and noise, as for `bits_per_dim`.
+
+        Raises:
+            ArgumentError: For another method, or an option that does not fit.
+            ImageError: For anything but uint8 images of a fitting shape.
+            NonFiniteError: If a likelihood is NaN or infinite.
+        """
+        check_method(method, typical)
+        bits = self.bits_per_dim(images, **options)
+        if typical is not None:
+            return (bits - typical).abs()
+        return bits - coded_bits(images) if method == "complexity" else bits
+
+    @torch.no_grad()
+    @where_float64_is
+    def likelihood_map(self, images: Tensor) -> Tensor:
+        """Log-density of each latent, level by level, where it lies in the image.
+
+        A latent position stands for a square of pixels. Its channels are summed, and the sum is
+        spread evenly over the square. Log-determinants have no place in an image and are left out:
+        the sum of a map is the log-density of the latents, not that of the image. It shows where
+        an image differs from what the flow expects given all coarser levels.
+
+        Returns:
+            (B, L, H, W) float64 in nats, finest level first.
+
+        Raises:
+            ImageError: For anything but uint8 images of a fitting shape.
+        """
+        size = (images.shape[2], images.shape[3])
+        return prior_map(self.levels(self.encode(images, exact=False), size), size)
+
     # Samples.
 
     @torch.no_grad()
@@ -421,7 +480,8 @@ class Flow(nn.Module):
 
         Args:
             n: Number of images.
-            temperature: One number, or one for each image.
+            temperature: One number; n of them, one for each image; or (1, L) or (n, L) of them,
+                one for each level, finest first.
             size: (H, W); default: that of the training images.
             generator: Generator that draws the latents, on its own device; torch's if not given.
             label: Class of all images, or (n,) of them, for a flow with classes, which draws them
@@ -451,10 +511,10 @@ class Flow(nn.Module):
         check_count("n", n, 1)
         check_generator(generator)
         sides = self._check_size(size)
-        shape = (n, self.config.channels * math.prod(sides))
+        lengths = [math.prod(shape) for shape in self.level_shapes(sides)]
         device = device_of(generator, self.device)
-        z = torch.randn(shape, generator=generator, dtype=self.dtype, device=device)
-        z = z.to(self.device) * temperatures(temperature, n, next(self.parameters()))
+        z = torch.randn(n, sum(lengths), generator=generator, dtype=self.dtype, device=device)
+        z = z.to(self.device) * temperatures(temperature, n, lengths, next(self.parameters()))
         if label is None and self.prior is not None:
             label = torch.randint(self.config.classes, (n,), generator=generator, device=device)
         if label is None:
@@ -497,6 +557,80 @@ class Flow(nn.Module):
         # In the precision that the ends were verified in.
         images = self.decode(path.flatten(0, 1).to(z.dtype), (a.shape[2], a.shape[3]))
         return images.unflatten(0, (len(a), steps))
+
+    @torch.no_grad()
+    @where_float64_is
+    def edit(
+        self,
+        images: Tensor,
+        direction: Direction | Tensor,
+        alpha: float | Sequence[float] | Tensor,
+    ) -> Tensor:
+        """Images of latents z + alpha * direction, uint8 (B, C, H, W); of alpha 0 the same ones.
+
+        Source: CInC Flow (Nagar et al., 2021), for the step.
+
+        Args:
+            images: uint8 (B, C, H, W).
+            direction: One of `zoo.directions`, or a vector (D,), such as a sum of several.
+            alpha: Length of the step, one number or one for each image. Latents lie about
+                sqrt(D) from 0, and 1 is a standard deviation of theirs along a unit vector.
+
+        Raises:
+            LatentError: If the direction is of another flow or another size of images.
+            ArgumentError: If alpha is no number, or not as many as images.
+            ImageError: For anything but uint8 images of a fitting shape.
+            NonFiniteError: If an edited image is NaN or infinite: alpha is too large.
+        """
+        z, size = self.encode(images), (images.shape[2], images.shape[3])
+        vector = direction.of(self, size) if hasattr(direction, "of") else direction
+        return self.decode(move(z, vector, alpha), size)
+
+    @torch.no_grad()
+    @where_float64_is
+    def resample(
+        self,
+        images: Tensor,
+        levels: int | Sequence[int],
+        *,
+        temperature: float | Sequence[float] | Tensor = 1.0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Images with some levels of their latents drawn anew, uint8 (B, C, H, W).
+
+        Args:
+            images: uint8 (B, C, H, W).
+            levels: Numbers of the levels to draw: 0 is the finest, -1 the coarsest.
+            temperature: Standard deviation of what is drawn, as for `sample`.
+            generator: Generator that draws, on its own device; torch's if not given.
+
+        Raises:
+            ArgumentError: If there are no such levels, or a temperature is out of range.
+            ImageError: For anything but uint8 images of a fitting shape.
+            NonFiniteError: If an image is NaN or infinite.
+        """
+        check_levels(levels, len(self.blocks))  # before anything takes long
+        z, size = self.encode(images), (images.shape[2], images.shape[3])
+        z = self.redraw(z, levels, temperature=temperature, generator=generator, size=size)
+        return self.decode(z, size)
+
+    def redraw(
+        self,
+        z: Tensor,
+        levels: int | Sequence[int],
+        *,
+        temperature: float | Sequence[float] | Tensor = 1.0,
+        generator: torch.Generator | None = None,
+        size: Size | None = None,
+    ) -> Tensor:
+        """Latents (B, D) with some levels drawn anew; arguments as for `resample` and `decode`."""
+        old = self.levels(z, size)
+        chosen = check_levels(levels, len(old))
+        check_generator(generator)
+        noise = self.flatten(draw_levels(old, chosen, generator))
+        deviations = temperatures(temperature, len(z), [part[0].numel() for part in old], z)
+        fresh = self.levels(noise * deviations, size)
+        return self.flatten([fresh[k] if k in chosen else part for k, part in enumerate(old)])
 
     # The parts of a latent.
 

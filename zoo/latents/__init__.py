@@ -1,4 +1,4 @@
-"""Latents on disk: a file of some images', and the shards of a whole data set.
+"""Latents on disk: a file of some images', and the shards of a whole data set; directions in them.
 
 import zoo.latents
 
@@ -8,6 +8,8 @@ image = data.decode(0)  # uint8 (C, H, W), the original bit for bit
 """
 
 from zoo.latents.dataset import LatentSet, load
+from zoo.latents.direction_file import Direction, Directions
 from zoo.latents.file import LatentFile
+from zoo.latents.find_directions import directions
 
-__all__ = ["LatentFile", "LatentSet", "load"]
+__all__ = ["Direction", "Directions", "LatentFile", "LatentSet", "directions", "load"]

@@ -56,10 +56,12 @@ class _TriangularSolve(torch.autograd.Function):
         ctx.save_for_backward(kernel, output)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, None, None]:
         kernel, x = ctx.saved_tensors
         opposite = [3 - corner for corner in ctx.corners]
         for_y = _TriangularSolve.apply(kernel.transpose(1, 2), gradient, opposite, ctx.method)
+        if not ctx.needs_input_grad[0]:
+            return None, for_y, None, None
         corners = tuple(CORNERS[i] for i in ctx.corners)
         return -_weight_gradient(kernel, x, for_y, corners), for_y, None, None
 
