@@ -62,6 +62,7 @@ class SharedNet(Net):
         super().__init__()
         blocks = (block,) * 3
         quarter = hidden_channels // 4
+        self.width, self.reach = hidden_channels, 2
         groups = (hidden_channels - 2 * quarter, quarter, quarter)
         self.first = StagedConv(partial(nn.Conv2d, kernel_size=3, padding=1), blocks, groups)
         self.second = StagedConv(partial(nn.Conv2d, kernel_size=1), groups, groups)
@@ -69,7 +70,7 @@ class SharedNet(Net):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map blocks 1 .. 3, (B, 3 * block, H, W), to the shifts of 2 .. 4, then log-scales."""
-        return self.run(self._all, x)
+        return self.run_in_bands(self._all, x)
 
     def stages(self) -> Iterable[Stage]:
         """For i = 1, 2, 3: what maps blocks 1 .. i to what block i + 1 is changed by.
