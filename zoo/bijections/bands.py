@@ -2,14 +2,21 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
+from zoo.bijections.cache import in_graph
+
 # Numbers of the widest map that a band may have, and rows below which seams would cost too much.
-NUMBERS, ROWS = 2**24, 64
+NUMBERS, ROWS = 2**24, 32
+# CPUs unfold the input of 3 x 3 convolutions in float64.
+UNFOLDED = 9
 
 
 def in_bands(function: Callable[[Tensor], Tensor], x: Tensor, reach: int, width: int) -> Tensor:
     """Apply a function to maps (B, C, H, W); to large ones in bands of rows, one after the other.
+
+    Maps that become part of a graph are not cut.
 
     Args:
         function: Maps (B, C, h, W) to (B, C', h, W), laid out channels last. Rows depend on rows at
@@ -19,8 +26,9 @@ def in_bands(function: Callable[[Tensor], Tensor], x: Tensor, reach: int, width:
         width: Channels of the widest map in between.
     """
     batch, _, height, columns = x.shape
-    rows = max(ROWS, NUMBERS // (batch * width * columns))
-    if height <= rows:
+    copies = UNFOLDED if x.dtype == torch.float64 else 1
+    rows = max(ROWS, NUMBERS // (batch * width * columns * copies))
+    if height <= rows or in_graph():
         return function(x)
     y = None
     for start in range(0, height, rows):

@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 from zoo.bijections.actnorm import ActNorm
 from zoo.bijections.bands import in_bands
-from zoo.bijections.cache import in_graph
 
 # Output channels that are computed at once by a convolution on CPU are 16, three times these.
 FEW = 5
@@ -45,7 +44,8 @@ class ZeroConv(nn.Module):
             return F.conv1d(x, self.weight, self.bias, padding=1)
         if len(self.weight) <= FEW and x.device.type == "cpu" and not is_compiling():
             return _convolve_to_few(x, self.weight, self.bias)
-        return F.conv2d(x, self.weight, self.bias, padding=1)
+        convolve = partial(F.conv2d, weight=self.weight, bias=self.bias, padding=1)
+        return in_bands(convolve, x, reach=1, width=x.shape[1])
 
 
 class ZeroLinear(nn.Linear):
@@ -71,8 +71,8 @@ class Net(nn.Module):
     autocast: torch.dtype | None = None
 
     def run_in_bands(self, layers: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        """Apply its layers to x, large maps in bands of rows where no gradient is kept."""
-        if x.dim() != 4 or self.training or in_graph():
+        """Apply its layers to x, large maps in bands of rows, but for training."""
+        if x.dim() != 4 or self.training:
             return self.run(layers, x)
         return in_bands(partial(self.run, layers), x, self.reach, self.width)
 
