@@ -25,9 +25,7 @@ def in_bands(function: Callable[[Tensor], Tensor], x: Tensor, reach: int, width:
         reach: Rows that a band needs from its neighbours on either side.
         width: Channels of the widest map in between.
     """
-    batch, _, height, columns = x.shape
-    copies = UNFOLDED if x.dtype == torch.float64 else 1
-    rows = max(ROWS, NUMBERS // (batch * width * columns * copies))
+    height, rows = x.shape[2], rows_of_band(x, width)
     if height <= rows or in_graph():
         return function(x)
     y = None
@@ -35,8 +33,14 @@ def in_bands(function: Callable[[Tensor], Tensor], x: Tensor, reach: int, width:
         top, stop = max(0, start - reach), min(height, start + rows)
         band = function(x[:, :, top : stop + reach])
         if y is None:
-            shape = (batch, height, columns, band.shape[1])
+            shape = (len(x), height, x.shape[3], band.shape[1])
             y = band.new_empty(shape).permute(0, 3, 1, 2)
         y[:, :, start:stop] = band[:, :, start - top : stop - top]
     assert y is not None
     return y
+
+
+def rows_of_band(x: Tensor, width: int) -> int:
+    """Rows of maps (B, C, H, W) that are computed at once if the widest map has so many channels."""
+    copies = UNFOLDED if x.dtype == torch.float64 else 1
+    return max(ROWS, NUMBERS // (len(x) * width * x.shape[3] * copies))

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo.bijections.bands import rows_of_band
 from zoo.bijections.cache import WeightCache
 from zoo.bijections.nets import ConvNet, Net, ZeroConv
 
@@ -62,7 +63,7 @@ class SharedNet(Net):
         super().__init__()
         blocks = (block,) * 3
         quarter = hidden_channels // 4
-        self.width, self.reach = hidden_channels, 2
+        self.width, self.reach, self.block = hidden_channels, 2, block
         groups = (hidden_channels - 2 * quarter, quarter, quarter)
         self.first = StagedConv(partial(nn.Conv2d, kernel_size=3, padding=1), blocks, groups)
         self.second = StagedConv(partial(nn.Conv2d, kernel_size=1), groups, groups)
@@ -77,9 +78,24 @@ class SharedNet(Net):
 
         To be called in this order, once each.
         """
-        layers = zip(self.first.stages, self.second.stages, self.last.stages, strict=True)
         features: tuple[list[Tensor], list[Tensor]] = ([], [])
-        return [partial(self.run, partial(_stage, convs, features)) for convs in layers]
+        return [partial(self._stage, i, features) for i in BLOCKS]
+
+    def _stage(self, i: int, features: tuple[list[Tensor], list[Tensor]], x: Tensor) -> Tensor:
+        """Stage i; in bands of large maps it finds the features of those before it again."""
+        convolutions = list(
+            zip(self.first.stages, self.second.stages, self.last.stages, strict=True)
+        )
+        if x.shape[2] <= rows_of_band(x, self.width):
+            return self.run(partial(_stage, convolutions[i - 1], features), x)
+
+        def all_stages(x: Tensor) -> Tensor:
+            found: tuple[list[Tensor], list[Tensor]] = ([], [])
+            for j in range(1, i + 1):
+                raw = _stage(convolutions[j - 1], found, x[:, : j * self.block])
+            return raw
+
+        return self.run_in_bands(all_stages, x)
 
     def _all(self, x: Tensor) -> Tensor:
         return self.last(self.second(self.first(x).relu_()).relu_())

@@ -42,6 +42,7 @@ from zoo.flow.arguments import (
 )
 from zoo.flow.float64_host import where_float64_is
 from zoo.flow.graphs import Replay, recordable
+from zoo.flow.memory import check_memory
 from zoo.flow.normal import log_normal
 from zoo.images import check_continuous, check_images
 
@@ -170,6 +171,8 @@ class Flow(nn.Module):
         self, key: Hashable, function: Callable[[Tensor], tuple[Tensor, Tensor]], x: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Call the function, by a graph if that is possible and wanted."""
+        if not self.training and not in_graph():
+            check_memory(x)
         if not self._captures or self.training or in_graph() or not recordable(x):
             return function(x)
         call = self._graphs.get((key, x.shape), self._weights(), lambda: Replay(function))
@@ -201,6 +204,7 @@ class Flow(nn.Module):
 
         Raises:
             ImageError: For anything but such images.
+            TooLargeError: If memory would not suffice; says how much it takes.
             NotInvertibleError: If a layer is singular, or latents are NaN or infinite even in
                 float64; names the images and the layer.
         """
