@@ -93,6 +93,7 @@ def start_of_peak() -> float:
 
 
 def mebibytes_of(entry: str) -> float:
+    """A number of this process that Linux gives in KiB, such as VmHWM, in MiB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(entry))
 
