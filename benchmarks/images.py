@@ -9,10 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from typing import NamedTuple
 
 REPOSITORY = Path(__file__).parents[1]
 MEGAPIXELS = (0.25, 1.0, 4.0, 12.0)
@@ -74,6 +71,7 @@ def work(model: str, size: tuple[int, int]) -> None:
         RuntimeError: If the photograph does not come back.
     """
     import torch
+    from torch import Tensor
 
     import zoo
     from benchmarks.training_worker import mebibytes_of, pictures, start_of_peak

@@ -83,8 +83,8 @@ class TileSolver:
         out = torch.empty_like(y, memory_format=torch.channels_last)
         before: Tensor | None = None
         for start in range(0, y.shape[2], rows):
-            bands = [_rows(maps, self.corners, start, start + rows) for maps in (y, out)]
-            before = self._solve_band(*bands, before)
+            parts, solved = (_rows(m, self.corners, start, start + rows) for m in (y, out))
+            before = self._solve_band(parts, solved, before)
         return out
 
     def _solve_band(
