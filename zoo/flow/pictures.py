@@ -101,7 +101,7 @@ def _pixels(image: Any, channels: int) -> Tensor:
             f"a PIL image of mode {mode} is none of {channels} channels. Convert it: "
             f'image.convert("{MODES.get(channels)}").'
         )
-    if hasattr(image, "__array_interface__"):
+    if not isinstance(image, Tensor) and hasattr(image, "__array_interface__"):
         array = np.array(image)  # PIL's cannot be written to
         image = torch.from_numpy(array[..., None] if array.ndim == 2 else array).movedim(-1, 0)
     if (
