@@ -49,6 +49,7 @@ def check_about(config: dict[str, Any]) -> None:
 def check_measured(evaluation: dict[str, Any]) -> None:
     """Raise DocumentError unless eval.json has all that a card and its figures show."""
     check(evaluation, EVALUATION)
+    check(evaluation.get("codecs", {}), dict[str, float])
     histogram = evaluation["likelihood_histogram"]
     sizes = {len(found["counts"]) for found in histogram["sets"].values()}
     if sizes != {len(histogram["edges"]) - 1} or any(
