@@ -9,8 +9,9 @@ from rich.table import Table
 
 from zoo.cards.gallery import gallery
 from zoo.cli.outputs import check_outputs
+from zoo.data.catalogue import FOLDER, PHOTOS
 from zoo.devices import find_device, synchronize
-from zoo.pictures import write_grid
+from zoo.pictures import grid, write_grid
 from zoo.sources import parse
 
 
@@ -43,6 +44,13 @@ def demo(name: str, folder: Path, console: Console, device: str) -> int:
     table.add_row("images encoded and decoded", f"{count} ({golden.natural} natural)")
     table.add_row("that came back bit for bit", f"{int(same.sum())} of {count}")
     table.add_row("bits/dim of natural ones" if golden.natural else "bits/dim", f"{bits:.3f}")
+    if source.folder().dataset in (FOLDER, PHOTOS) and golden.natural:
+        whole = grid(natural, columns=4, scale=1, gap=0)
+        (back_whole,) = flow.decode(flow.encode([whole]))
+        pixels = " x ".join(map(str, whole.shape[1:]))
+        answer = "bit for bit" if torch.equal(back_whole.cpu(), whole) else "changed"
+        table.add_row(f"a picture of {pixels} came back", answer)
+        write_grid(back_whole[None], folder / "whole.png", columns=1)
     table.add_row("load", f"{1000 * (loaded - start):.0f} ms")
     table.add_row("encode, verified", f"{1000 * (encoded - warm) / count:.1f} ms/image")
     table.add_row("decode", f"{1000 * (decoded - encoded) / count:.1f} ms/image")
