@@ -96,14 +96,8 @@ def _batches(sizes: Sequence[Size]) -> list[list[int]]:
 
 def _pixels(image: Any, channels: int) -> Tensor:
     """An image of any kind as uint8 (C, h, w)."""
-    if (mode := getattr(image, "mode", None)) is not None and mode != MODES.get(channels):
-        raise ImageError(
-            f"a PIL image of mode {mode} is none of {channels} channels. Convert it: "
-            f'image.convert("{MODES.get(channels)}").'
-        )
     if not isinstance(image, Tensor) and hasattr(image, "__array_interface__"):
-        array = np.array(image)  # PIL's cannot be written to
-        image = torch.from_numpy(array[..., None] if array.ndim == 2 else array).movedim(-1, 0)
+        image = _from_array(image, channels)
     if (
         not isinstance(image, Tensor)
         or image.dtype != torch.uint8
@@ -118,6 +112,17 @@ def _pixels(image: Any, channels: int) -> Tensor:
             "tensor: torch.from_numpy(array)."
         )
     return image
+
+
+def _from_array(image: Any, channels: int) -> Tensor:
+    """A PIL image or a NumPy array, channels first."""
+    if (mode := getattr(image, "mode", None)) is not None and mode != MODES.get(channels):
+        raise ImageError(
+            f"a PIL image of mode {mode} is none of {channels} channels. Convert it: "
+            f'image.convert("{MODES.get(channels)}").'
+        )
+    array = np.array(image)  # PIL's cannot be written to
+    return torch.from_numpy(array[..., None] if array.ndim == 2 else array).movedim(-1, 0)
 
 
 def _pad(image: Tensor, size: Size) -> Tensor:
