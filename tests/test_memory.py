@@ -11,7 +11,7 @@ import torch
 from tests.test_flow import tiny
 from zoo import devices
 from zoo.errors import TooLargeError
-from zoo.flow import memory
+from zoo.flow import too_large
 
 SIZE = (1024, 1536)
 # Peaks of a flow as wide as the published ones; with the depth only the time grows.
@@ -39,22 +39,22 @@ def test_a_large_image_takes_no_more_than_is_asked_for() -> None:
     run = subprocess.run(call, capture_output=True, text=True, check=True)
     numbers = 3 * SIZE[0] * SIZE[1]
     # One hidden map of the finest level alone would have 400 MB.
-    assert json.loads(run.stdout) < memory.COPIES * 4 * numbers + memory.BANDS / 2
+    assert json.loads(run.stdout) < too_large.COPIES * 4 * numbers + too_large.BANDS / 2
 
 
 @pytest.mark.parametrize(
     ("batch", "advice"), [(1, "Cut it into smaller ones"), (4, "Take fewer images at a time")]
 )
 def test_too_little_memory_is_an_error_that_says_how_much(batch, advice, monkeypatch) -> None:
-    monkeypatch.setattr(memory, "SMALL", 0)
-    monkeypatch.setattr(memory, "free_memory", lambda device: 500_000_000)
+    monkeypatch.setattr(too_large, "SMALL", 0)
+    monkeypatch.setattr(too_large, "free_memory", lambda device: 500_000_000)
     images = torch.zeros(batch, 1, 8, 12, dtype=torch.uint8)
     with pytest.raises(TooLargeError, match=rf"about 0.5 GB in float32, and 0.5 GB.*{advice}"):
         tiny().encode(images)
 
 
 def test_small_images_do_not_ask_the_system(monkeypatch) -> None:
-    monkeypatch.setattr(memory, "free_memory", lambda device: pytest.fail("asked"))
+    monkeypatch.setattr(too_large, "free_memory", lambda device: pytest.fail("asked"))
     tiny().encode(torch.zeros(4, 1, 8, 12, dtype=torch.uint8))
 
 

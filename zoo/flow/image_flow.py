@@ -42,9 +42,9 @@ from zoo.flow.arguments import (
 )
 from zoo.flow.float64_host import where_float64_is
 from zoo.flow.graphs import Replay, recordable
-from zoo.flow.memory import check_memory
+from zoo.flow.mixed_sizes import Encoded, Size, decode_all, encode_all
 from zoo.flow.normal import log_normal
-from zoo.flow.pictures import Encoded, Size, decode_all, encode_all
+from zoo.flow.too_large import check_memory
 from zoo.images import check_continuous, check_images
 
 # Layers are measured on images of at most so many times the training sides: it takes long.

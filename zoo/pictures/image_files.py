@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from zoo.errors import ImageError
 from zoo.files import write_atomically
 from zoo.flow import Flow, Size
-from zoo.flow.pictures import MODES, offset, padded_size
+from zoo.flow.mixed_sizes import MODES, offset, padded_size
 from zoo.pictures.depth import bits_per_channel
 
 T = TypeVar("T")
