@@ -25,10 +25,9 @@ def in_bands(function: Callable[[Tensor], Tensor], x: Tensor, reach: int, width:
         reach: Rows that a band needs from its neighbours on either side.
         width: Channels of the widest map in between.
     """
-    height, rows = x.shape[2], rows_of_band(x, width)
-    if height <= rows or in_graph():
+    if in_graph() or x.shape[2] <= (rows := rows_of_band(x, width)):
         return function(x)
-    y = None
+    y, height = None, x.shape[2]
     for start in range(0, height, rows):
         top, stop = max(0, start - reach), min(height, start + rows)
         band = function(x[:, :, top : stop + reach])

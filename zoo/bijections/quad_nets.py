@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo.bijections.bands import rows_of_band
-from zoo.bijections.cache import WeightCache
+from zoo.bijections.cache import WeightCache, in_graph
 from zoo.bijections.nets import ConvNet, Net, ZeroConv
 
 Stage = Callable[[Tensor], Tensor]
@@ -86,7 +86,7 @@ class SharedNet(Net):
         convolutions = list(
             zip(self.first.stages, self.second.stages, self.last.stages, strict=True)
         )
-        if x.shape[2] <= rows_of_band(x, self.width):
+        if in_graph() or x.shape[2] <= rows_of_band(x, self.width):
             return self.run(partial(_stage, convolutions[i - 1], features), x)
 
         def all_stages(x: Tensor) -> Tensor:
