@@ -11,6 +11,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.records import write_csv
+from zoo.cli.common import DEFAULT_MODEL
 from zoo.devices import find_device
 from zoo.errors import require
 from zoo.sources import list_models
@@ -132,6 +133,31 @@ def loading(output: Output = Path("benchmark"), repeats: Repeats = 9) -> None:
         table.add_row(row.model, row.way, f"{row.torch_seconds:.2f}", f"{row.seconds:.3f}")
     console.print(table)
     console.print(f"{output}/load.csv written")
+
+
+@app.command()
+def images(
+    output: Output = Path("benchmark"),
+    model: Annotated[str, typer.Option("--model", "-m", help="As for zoo.load.")] = DEFAULT_MODEL,
+    megapixels: Annotated[
+        list[float] | None, typer.Option(help="Sizes; default: 0.25, 1, 4 and 12.", min=0.001)
+    ] = None,
+) -> None:
+    """Encode, verify and decode whole photographs: time and memory against their pixels."""
+    figures = require("benchmarks.figures", "benchmark")
+    from benchmarks.images import MEGAPIXELS, measure
+
+    rows = []
+    table = Table("megapixels", "task", "seconds", "GiB", title=f"{model}, {_threads()}")
+    for own in measure(model, megapixels or MEGAPIXELS):
+        rows += own  # the next size may take long, or too much
+        write_csv(output / "images.csv", [row._asdict() for row in rows])
+        figures.images_figure(rows, output / "images.png")
+        for row in own:
+            numbers = (f"{row.seconds:.1f}", f"{row.gibibytes:.2f}")
+            table.add_row(f"{row.megapixels:.2f}", row.task, *numbers)
+    console.print(table)
+    console.print(f"{output}/images.csv and images.png written")
 
 
 @app.command()

@@ -7,6 +7,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmarks import images as images_benchmark
 from benchmarks import inverse as inverse_benchmark
 from benchmarks import spectral as spectral_benchmark
 from benchmarks import training as training_benchmark
@@ -112,4 +113,22 @@ def training_figure(rows: Sequence[training_benchmark.Row], path: Path) -> None:
         left.set(xlabel="images a second / normflows", title=size)
         right.barh(labels, [row.mebibytes for row in own], color="tab:orange")
         right.set(xlabel="MiB that training adds")
+    figure.savefig(path, dpi=120)
+
+
+def images_figure(rows: Sequence[images_benchmark.Row], path: Path) -> None:
+    """Draw time and memory of whole photographs over their number of pixels.
+
+    Args:
+        rows: Results of `benchmarks.images.measure`.
+        path: Path of the PNG file.
+    """
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    for axis, value in zip(figure.subplots(1, 2), ("seconds", "gibibytes"), strict=True):
+        for task in dict.fromkeys(row.task for row in rows):
+            own = [row for row in rows if row.task == task]
+            numbers = [getattr(row, value) for row in own]
+            axis.loglog([row.megapixels for row in own], numbers, "-o", label=task)
+        axis.set(xlabel="megapixels", ylabel=value)
+        axis.legend(frameon=False)
     figure.savefig(path, dpi=120)

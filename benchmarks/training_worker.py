@@ -29,7 +29,7 @@ def main() -> None:
     """Train when asked to."""
     contestant = Contestant(**json.loads(sys.argv[1]))
     step = make_step(contestant)
-    before = _start_of_peak()
+    before = start_of_peak()
     for _ in range(WARM_UP):
         step()
     print("ready", flush=True)
@@ -40,7 +40,7 @@ def main() -> None:
             step()
         synchronize()
         print(time.perf_counter() - start, flush=True)
-    print(_mebibytes("VmHWM") - before)
+    print(mebibytes_of("VmHWM") - before)
 
 
 def make_step(contestant: Contestant) -> Callable[[], None]:
@@ -86,13 +86,14 @@ def _ours(contestant: Contestant, images: Tensor) -> nn.Module:
     return flow
 
 
-def _start_of_peak() -> float:
+def start_of_peak() -> float:
     """Forget the peak so far; what the process holds now, in MiB."""
     Path("/proc/self/clear_refs").write_text("5")
-    return _mebibytes("VmRSS")
+    return mebibytes_of("VmRSS")
 
 
-def _mebibytes(entry: str) -> float:
+def mebibytes_of(entry: str) -> float:
+    """A number of this process that Linux gives in KiB, such as VmHWM, in MiB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(entry))
 

@@ -79,9 +79,15 @@ def test_the_original_size_is_kept_where_it_fits(run, model, tmp_path) -> None:
 
 def test_other_sizes_and_colours_are_converted_and_said(run, model, tmp_path) -> None:
     write(tmp_path / "a.jpg", 30, 20, 3, mode="RGB")
-    code, out, _ = run("encode", tmp_path / "a.jpg", "-o", tmp_path / "z", "-m", model)
-    assert code == 0
-    assert "RGB to L, resized 30x20 to 8x12" in out
+    encode = ("encode", tmp_path / "a.jpg", "-o", tmp_path / "z", "-m", model)
+    for option, change in (
+        ((), "padded 30x20 to 32x20"),
+        (("--crop",), "cropped and resized 30x20 to 8x12"),
+        (("--resize",), "resized 30x20 to 8x12"),
+    ):
+        code, out, _ = run(*encode, *option)
+        assert code == 0
+        assert f"RGB to L, {change}" in out
 
 
 def test_files_of_one_name_do_not_overwrite_each_other(run, model, tmp_path) -> None:

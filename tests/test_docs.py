@@ -165,6 +165,15 @@ def budget() -> Iterator[str]:
         yield line(row["flow"], minutes, row["steps"], bits)
 
 
+def images() -> Iterator[str]:
+    """Memory of whole photographs, by task."""
+    table = defaultdict(list)
+    for row in records("images.csv"):
+        table[f"{row['height']} x {row['width']}"].append(f"{float(row['gibibytes']):.2f}")
+    for size, gibibytes in table.items():
+        yield line(size, *gibibytes)
+
+
 TABLES: dict[str, tuple[Callable[[], Iterator[str]], ...]] = {
     "stability.md": (hostile,),
     "measurements/bounds.md": (bounded_taps, bounds, sizes),
@@ -172,6 +181,7 @@ TABLES: dict[str, tuple[Callable[[], Iterator[str]], ...]] = {
     "conf.md": (ablation, spectral),
     "scale.md": (scaling,),
     "training.md": (training, budget),
+    "photos.md": (images,),
     "../model_cards/conf_mnist/README.md": (ablation,),
 }
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 import zoo
 from zoo.architectures.finc import FIncConfig
-from zoo.errors import ImageError
+from zoo.errors import ImageError, LatentError
 
 CONFIG = FIncConfig(
     channels=3,
@@ -72,3 +72,45 @@ def test_cropping_takes_the_centre_and_keeps_the_ratio_of_sides(flow, tmp_path) 
 def test_nothing_to_read_is_an_error(flow, tmp_path) -> None:
     with pytest.raises(ImageError, match="no files named as images"):
         zoo.read_images(tmp_path, flow)
+
+
+def test_a_list_of_mixed_sizes_comes_back_at_its_own_sizes(flow) -> None:
+    generator = torch.Generator().manual_seed(0)
+    sizes = [(8, 12), (1, 1), (17, 9), (8, 12), (5, 30)]
+    images = [
+        torch.randint(0, 256, (3, *size), dtype=torch.uint8, generator=generator) for size in sizes
+    ]
+    latents = flow.encode(images)
+    assert [each.size for each in latents] == [(8, 12), (8, 12), (20, 12), (8, 12), (8, 32)]
+    assert [each.image_size for each in latents] == sizes
+    assert [each.z.shape for each in latents] == [(3 * h * w,) for _, (h, w), _ in latents]
+    back = flow.decode(latents)
+    assert all(torch.equal(a, b) for a, b in zip(back, images, strict=True))
+
+
+def test_pil_images_and_numpy_arrays_are_images(flow, tmp_path) -> None:
+    pixels = picture(tmp_path / "a.png", 7, 10)
+    from_file = zoo.read_images(tmp_path / "a.png", flow)
+    for image in (Image.open(tmp_path / "a.png"), pixels, [Image.open(tmp_path / "a.png")]):
+        (latent,) = flow.encode(image)
+        assert torch.equal(latent.z, flow.encode(from_file)[0].z)
+        assert torch.equal(flow.decode([latent])[0], from_file[0])
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (Image.new("L", (4, 4)), 'image.convert\\("RGB"\\)'),
+        (np.zeros((4, 4, 3)), "got torch.float64 \\(3, 4, 4\\)"),
+        (np.zeros((4, 4), np.uint8), "got torch.uint8 \\(1, 4, 4\\)"),
+        ("a.png", "got <class 'str'>"),
+    ],
+)
+def test_other_kinds_of_images_are_refused(flow, image, message) -> None:
+    with pytest.raises(ImageError, match=message):
+        flow.encode(image)
+
+
+def test_a_list_of_other_latents_is_refused(flow) -> None:
+    with pytest.raises(LatentError, match="what encode made of a list"):
+        flow.decode([torch.zeros(288)])

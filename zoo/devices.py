@@ -1,9 +1,13 @@
 """Devices of tensors: by name, and one error for a tensor that is elsewhere."""
 
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
 from zoo.errors import ArgumentError, FlowzooError
+
+MEMORY, GROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
 def find_device(name: str | torch.device) -> torch.device:
@@ -36,3 +40,25 @@ def synchronize() -> None:
     """Wait until the accelerator has done what it was given, if there is one: before a clock."""
     if torch.accelerator.is_available():
         torch.accelerator.synchronize()
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that are free on a device; None where neither CUDA nor Linux says."""
+    if device.type == "cuda":
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + unused
+    if device.type != "cpu" or not MEMORY.is_file():
+        return None
+    free = 1024 * _entries(MEMORY)["MemAvailable:"]
+    try:  # a container has less than the machine
+        used = int((GROUP / "memory.current").read_text())
+        files = _entries(GROUP / "memory.stat")["inactive_file"]
+        return min(free, int((GROUP / "memory.max").read_text()) - used + files)
+    except (OSError, ValueError):  # no container, or one without a limit
+        return free
+
+
+def _entries(path: Path) -> dict[str, int]:
+    """The numbers of a file of lines that begin with a name and a number."""
+    lines = (line.split() for line in path.read_text().splitlines())
+    return {name: int(number) for name, number, *_ in lines}

@@ -60,6 +60,10 @@ class DataError(FlowzooError, OSError):
     """A data set whose files are missing or not the official ones."""
 
 
+class TooLargeError(FlowzooError, MemoryError):
+    """Images that need more memory than there is."""
+
+
 class TerminatedError(FlowzooError, RuntimeError):
     """Training that SIGTERM ended, after a checkpoint was written."""
 

@@ -32,6 +32,7 @@ from zoo.training.callbacks import EMA
 from zoo.training.checkpoints import read_checkpoint
 from zoo.training.export_folder import load_checkpoint
 from zoo.training.image_data import ImageData
+from zoo.training.lightning_cli import train
 from zoo.training.module import FlowModule
 
 
@@ -191,9 +192,25 @@ def test_a_decay_that_is_no_share_is_refused(decay: float) -> None:
 def test_the_recipe_says_what_the_command_line_changed(trained: Path, tmp_path: Path) -> None:
     options = ["--data.dir", "not part of it", "--model.lr", "1e-4", "--seed_everything=3"]
     folder = export(run(tmp_path, 1, *options), tmp_path)
-    *recipe, said = (folder / "recipe.yaml").read_text().splitlines()
-    assert said == "# Options on the command line: --model.lr 1e-4 --seed_everything=3"
-    assert "\n".join(recipe) == (tmp_path / "recipe.yaml").read_text()
+    text = (folder / "recipe.yaml").read_text()
+    assert (
+        "# Of these options of the command line, too: --model.lr 1e-4 --seed_everything=3" in text
+    )
+    resolved, plain = map(yaml.safe_load, (text, (tmp_path / "recipe.yaml").read_text()))
+    assert (resolved["model"]["lr"], resolved["seed_everything"]) == (1e-4, 3)
+    assert resolved["model"]["overrides"] == plain["model"]["overrides"]
+    assert "not part of it" not in text
+
+
+def test_the_resolved_recipe_trains_the_same_again(tmp_path: Path) -> None:
+    folder = export(run(tmp_path / "a", 1, "--model.lr", "1e-3", "--ema.decay=0.3"), tmp_path)
+    again = tmp_path / "b"
+    train(["--config", str(folder / "recipe.yaml"), "--checkpoint.dirpath", str(again)])
+    first, second = (
+        read_checkpoint(place / "last.ckpt")["state_dict"]
+        for place in (tmp_path / "a" / "checkpoints", again)
+    )
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_recipes_that_are_merged_are_kept_as_one(tmp_path: Path) -> None:

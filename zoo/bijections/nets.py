@@ -1,6 +1,7 @@
 """The networks inside couplings: any function of the kept channels will do."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +9,7 @@ from torch.compiler import is_compiling
 from torch.nn import functional as F
 
 from zoo.bijections.actnorm import ActNorm
+from zoo.bijections.bands import in_bands
 
 # Output channels that are computed at once by a convolution on CPU are 16, three times these.
 FEW = 5
@@ -42,7 +44,8 @@ class ZeroConv(nn.Module):
             return F.conv1d(x, self.weight, self.bias, padding=1)
         if len(self.weight) <= FEW and x.device.type == "cpu" and not is_compiling():
             return _convolve_to_few(x, self.weight, self.bias)
-        return F.conv2d(x, self.weight, self.bias, padding=1)
+        convolve = partial(F.conv2d, weight=self.weight, bias=self.bias, padding=1)
+        return in_bands(convolve, x, reach=1, width=x.shape[1])
 
 
 class ZeroLinear(nn.Linear):
@@ -54,14 +57,24 @@ class ZeroLinear(nn.Linear):
 
 
 class Net(nn.Module):
-    """Base of the convolutional nets: the precision that they compute in.
+    """Base of the convolutional nets: the precision and the parts that they compute in.
 
     Attributes:
+        width: Channels of its widest map.
+        reach: Rows that an output depends on, above and below.
         autocast: Type that the net computes in while it trains; None for that of its input. In
             evaluation it is that of the input always, so that no image is lost.
     """
 
+    width: int
+    reach: int
     autocast: torch.dtype | None = None
+
+    def run_in_bands(self, layers: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """Apply its layers to x, large maps in bands of rows, but for training."""
+        if x.dim() != 4 or self.training:
+            return self.run(layers, x)
+        return in_bands(partial(self.run, layers), x, self.reach, self.width)
 
     def run(self, layers: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """Apply its layers to x, in the layout and type that are fastest."""
@@ -96,9 +109,10 @@ class Trunk(Net, nn.Sequential):
             layers += [_ActNorm(hidden_channels)] * actnorm
             layers.append(nn.ReLU(inplace=True))
         super().__init__(*layers)
+        self.width, self.reach = hidden_channels, 1
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.run(super().forward, x)
+        return self.run_in_bands(super().forward, x)
 
 
 class ConvNet(Trunk):
@@ -116,6 +130,7 @@ class ConvNet(Trunk):
     ) -> None:
         super().__init__(in_channels, hidden_channels, actnorm=actnorm)
         self.append(ZeroConv(hidden_channels, out_channels, scaled=actnorm))
+        self.reach = 2
 
 
 class DenseTrunk(nn.Sequential):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo.bijections.bands import in_bands
 from zoo.bijections.cache import CachedBijection, WeightCache, in_graph
 from zoo.bijections.scale import bounded
 from zoo.bijections.stability import Stability
@@ -164,10 +165,13 @@ class CornerConv(CachedBijection):
         bias = None if self.bias is None else self.bias.flatten()
         kh, kw = self.kernel_size
         kernel, groups = self._map_kernel(x.dtype), len(self.corners)
-        if groups == 1:
-            x = F.pad(x, padding(self.corners[0], kh, kw))
-            return F.conv2d(x, kernel, bias)
-        return F.conv2d(x, kernel, bias, padding=(kh - 1, kw - 1), groups=groups)
+
+        def convolve(x: Tensor) -> Tensor:
+            if groups == 1:
+                return F.conv2d(F.pad(x, padding(self.corners[0], kh, kw)), kernel, bias)
+            return F.conv2d(x, kernel, bias, padding=(kh - 1, kw - 1), groups=groups)
+
+        return in_bands(convolve, x, reach=kh - 1, width=self.channels)
 
     def _solve(self, y: Tensor) -> Tensor:
         if self.solver is not None:

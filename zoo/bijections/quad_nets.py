@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.bijections.cache import WeightCache
+from zoo.bijections.bands import rows_of_band
+from zoo.bijections.cache import WeightCache, in_graph
 from zoo.bijections.nets import ConvNet, Net, ZeroConv
 
 Stage = Callable[[Tensor], Tensor]
@@ -62,6 +63,7 @@ class SharedNet(Net):
         super().__init__()
         blocks = (block,) * 3
         quarter = hidden_channels // 4
+        self.width, self.reach, self.block = hidden_channels, 2, block
         groups = (hidden_channels - 2 * quarter, quarter, quarter)
         self.first = StagedConv(partial(nn.Conv2d, kernel_size=3, padding=1), blocks, groups)
         self.second = StagedConv(partial(nn.Conv2d, kernel_size=1), groups, groups)
@@ -69,16 +71,31 @@ class SharedNet(Net):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map blocks 1 .. 3, (B, 3 * block, H, W), to the shifts of 2 .. 4, then log-scales."""
-        return self.run(self._all, x)
+        return self.run_in_bands(self._all, x)
 
     def stages(self) -> Iterable[Stage]:
         """For i = 1, 2, 3: what maps blocks 1 .. i to what block i + 1 is changed by.
 
         To be called in this order, once each.
         """
-        layers = zip(self.first.stages, self.second.stages, self.last.stages, strict=True)
         features: tuple[list[Tensor], list[Tensor]] = ([], [])
-        return [partial(self.run, partial(_stage, convs, features)) for convs in layers]
+        return [partial(self._stage, i, features) for i in BLOCKS]
+
+    def _stage(self, i: int, features: tuple[list[Tensor], list[Tensor]], x: Tensor) -> Tensor:
+        """Stage i; in bands of large maps it finds the features of those before it again."""
+        convolutions = list(
+            zip(self.first.stages, self.second.stages, self.last.stages, strict=True)
+        )
+        if in_graph() or x.shape[2] <= rows_of_band(x, self.width):
+            return self.run(partial(_stage, convolutions[i - 1], features), x)
+
+        def all_stages(x: Tensor) -> Tensor:
+            found: tuple[list[Tensor], list[Tensor]] = ([], [])
+            for j in range(1, i + 1):
+                raw = _stage(convolutions[j - 1], found, x[:, : j * self.block])
+            return raw
+
+        return self.run_in_bands(all_stages, x)
 
     def _all(self, x: Tensor) -> Tensor:
         return self.last(self.second(self.first(x).relu_()).relu_())

@@ -51,6 +51,7 @@ def check_measured(evaluation: dict[str, Any]) -> None:
     """Raise DocumentError unless eval.json has all that a card and its figures show."""
     of_classes = {"accuracy": float} if "accuracy" in evaluation else {}
     check(evaluation, {**EVALUATION, **of_classes})
+    check(evaluation.get("codecs", {}), dict[str, float])
     histogram = evaluation["likelihood_histogram"]
     sizes = {len(found["counts"]) for found in histogram["sets"].values()}
     if sizes != {len(histogram["edges"]) - 1} or any(

@@ -71,12 +71,17 @@ def files(subject: Subject) -> str:
     dataset, pictures = subject.data, subject.about.get("pictures")
     shown = f"test images of {dataset.title} ({dataset.licence})"
     natural = f", and {f'pictures ({pictures})' if pictures else shown}"
+    how = (
+        "None are of its data set: `flowzoo export --include-images` puts test images there, and "
+        "into the figures, where they may be passed on."
+    )
     return join(
         "## Files",
         "`config.json` describes the flow, `model.safetensors` holds its weights, `eval.json` what "
         f"was measured, `{RECIPE}` what it was trained from. `{NOTEBOOK}` shows it at work. "
         "`golden.safetensors` holds images with their latents and log-density: patterns and noise"
         f"{natural if subject.golden.natural else ''}. The figures show some of these.",
+        "" if subject.golden.natural else how,
     )
 
 

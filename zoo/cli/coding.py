@@ -1,17 +1,20 @@
 """`flowzoo encode`, `encode-dataset` and `decode`: image files to exact latents and back."""
 
 import itertools
+import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import torch
 import typer
 from rich.progress import track
+from torch import Tensor
 
 from zoo.cli.common import (
     DEFAULT_MODEL,
     Batch,
+    Crop,
     Device,
     ModelArgument,
     ModelOption,
@@ -29,10 +32,16 @@ from zoo.cli.outputs import check_outputs
 from zoo.devices import find_device
 from zoo.documents import MOST_TENSORS
 from zoo.errors import ImageError, require
+from zoo.evaluation.outliers import bits_of_crops, most_bits
+from zoo.flow import Flow
 from zoo.folder import identity
 from zoo.latents import LatentFile
-from zoo.pictures import AS_IT_IS, endings, expand, read_frames, write_image
+from zoo.pictures import AS_IT_IS, Fitted, endings, expand, read_frames, write_image
 from zoo.sources import load, parse
+from zoo.sources.source import Source
+
+# Numbers of the images that are held at once.
+MOST_NUMBERS = 2**27
 
 
 def encode(
@@ -42,6 +51,7 @@ def encode(
     output: Annotated[Path, typer.Option("--out", "-o", help="File for the latents.")],
     model: ModelOption = DEFAULT_MODEL,
     resize: Resize = False,
+    crop: Crop = False,
     pad: Pad = False,
     original_size: Original = False,
     batch_size: Batch = 64,
@@ -56,27 +66,74 @@ def encode(
     if skipped:
         console.print(f"{len(skipped)} files are no images by their names: {endings(skipped)}")
     source = parse(model).pin()  # decode may run elsewhere, and later
-    flow, fit = source.load().to(find_device(device)), choose_fit(resize, pad, original_size)
-    read = [
-        (f"{path}{fitted.name.removeprefix(name)}", pixels, fitted)
-        for path, name in track(files.items(), "reading", total=len(files), console=console)
+    flow, fit = source.load().to(find_device(device)), choose_fit(resize, crop, pad, original_size)
+    farthest = _farthest(source)
+    read = (
+        Read(f"{path}{fitted.name.removeprefix(name)}", pixels, fitted)
+        for path, name in track(files.items(), "images", total=len(files), console=console)
         for pixels, fitted in read_frames(path, flow, fit, name)
-    ]
-    for path, _, fitted in read:
-        console.print(f"{path}: {fitted.changes}", soft_wrap=True)
-    pixels = [image for _, image, _ in read]
-    latents = in_batches(
+    )
+    fitted, latents = [], []
+    for part in _parts(read):
+        latents += _encode(flow, [each.pixels for each in part], batch_size)
+        fitted += [each.fitted for each in part]
+        for each in part:
+            console.print(f"{each.label}: {each.fitted.changes}", soft_wrap=True)
+            _say_if_far(flow, each, farthest)
+    LatentFile(str(source), identity(flow), fitted, latents).save(output)
+    changed = " as changed above" * any(each.changes != AS_IT_IS for each in fitted)
+    console.print(
+        f"{len(fitted)} images encoded, each verified to come back exactly{changed}: {output}",
+        soft_wrap=True,
+    )
+
+
+class Read(NamedTuple):
+    """An image that was read: its words for people, uint8 (C, H, W), and what was done to it."""
+
+    label: str
+    pixels: Tensor
+    fitted: Fitted
+
+
+def _parts(read: Iterator[Read]) -> Iterator[list[Read]]:
+    """Images in lists of about MOST_NUMBERS each: folders may be larger than memory."""
+    part: list[Read] = []
+    numbers = 0
+    for each in read:
+        part.append(each)
+        numbers += each.pixels.numel()
+        if numbers > MOST_NUMBERS:
+            yield part
+            part, numbers = [], 0
+    if part:
+        yield part
+
+
+def _encode(flow: Flow, pixels: list[Tensor], batch_size: int) -> list[Tensor]:
+    return in_batches(
         [tuple(image.shape) for image in pixels],
+        [image.numel() for image in pixels],
         batch_size,
         "encoding",
         lambda chosen: flow.encode(torch.stack([pixels[i] for i in chosen]).to(flow.device)),
     )
-    LatentFile(str(source), identity(flow), [fitted for _, _, fitted in read], latents).save(output)
-    changed = " as changed above" * any(fitted.changes != AS_IT_IS for _, _, fitted in read)
-    console.print(
-        f"{len(read)} images encoded, each verified to come back exactly{changed}: {output}",
-        soft_wrap=True,
-    )
+
+
+def _farthest(source: Source) -> float:
+    """The most bits/dim of images of its data; infinite for a model without an evaluation."""
+    histogram = (source.folder().evaluation or {}).get("likelihood_histogram")
+    return math.inf if histogram is None else most_bits(histogram)
+
+
+def _say_if_far(flow: Flow, image: Read, farthest: float) -> None:
+    """Say so of an image that is far from the data of the flow."""
+    if farthest < math.inf and (bits := bits_of_crops(flow, image.pixels)) > farthest:
+        console.print(
+            f"{image.label}: unlike the model's data, {bits:.2f} bits/dim where its test images "
+            f"have at most {farthest:g}",
+            soft_wrap=True,
+        )
 
 
 def encode_dataset(
@@ -144,6 +201,7 @@ def decode(
     keys = [(image.size, z.dtype) for image, z in zip(file.images, file.latents, strict=True)]
     decoded = in_batches(
         keys,
+        [z.numel() for z in file.latents],
         batch_size,
         "decoding",
         lambda chosen: flow.decode(

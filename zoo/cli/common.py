@@ -14,6 +14,8 @@ from zoo.pictures import Fit
 console = Console(markup=False, highlight=False)
 
 DEFAULT_MODEL = "finc_mnist"
+# Numbers of the images of a batch.
+NUMBERS = 2**24
 OWN_HELP = "A name of `flowzoo ls`, or local-dir:PATH."
 MODEL_HELP = "A name of `flowzoo ls`, hf-hub:OWNER/REPO@REVISION, or local-dir:PATH."
 
@@ -30,8 +32,15 @@ Device = Annotated[
     str, typer.Option(help="Such as cpu, cuda or cuda:1; auto is a GPU if there is one.")
 ]
 Batch = Annotated[int, typer.Option(help="Images at a time.", min=1)]
-Resize = Annotated[bool, typer.Option("--resize", help="Resize to the model's size (default).")]
-Pad = Annotated[bool, typer.Option("--pad", help="Pad with black; decode removes it again.")]
+Resize = Annotated[
+    bool, typer.Option("--resize", help="Resize to the model's size, whatever the ratio of sides.")
+]
+Crop = Annotated[
+    bool, typer.Option("--crop", help="Cut to the model's ratio of sides and resize, as folders'.")
+]
+Pad = Annotated[
+    bool, typer.Option("--pad", help="Pad with black, which decode removes again (default).")
+]
 Original = Annotated[
     bool, typer.Option("--original-size", help="Keep the size; the model must accept it.")
 ]
@@ -51,11 +60,11 @@ def read_sides(text: str | None) -> tuple[int, int] | None:
     return int(sides[0]), int(sides[-1])
 
 
-def choose_fit(resize: bool, pad: bool, original_size: bool) -> Fit:
-    """The one of three options that was passed; resizing if none was."""
-    if resize + pad + original_size > 1:
-        raise typer.BadParameter("choose one of --resize, --pad and --original-size.")
-    return "pad" if pad else "original" if original_size else "resize"
+def choose_fit(resize: bool, crop: bool, pad: bool, original_size: bool) -> Fit:
+    """The one of four options that was passed; padding if none was, which keeps every pixel."""
+    if resize + crop + pad + original_size > 1:
+        raise typer.BadParameter("choose one of --pad, --crop, --resize and --original-size.")
+    return "resize" if resize else "crop" if crop else "original" if original_size else "pad"
 
 
 def columns(rows: Iterable[Sequence[str]]) -> list[str]:
@@ -66,16 +75,29 @@ def columns(rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def in_batches(
-    keys: list[Any], batch_size: int, task: str, run: Callable[[list[int]], Tensor]
+    keys: list[Any],
+    numbers: list[int],
+    batch_size: int,
+    task: str,
+    run: Callable[[list[int]], Tensor],
 ) -> list[Tensor]:
-    """Run on batches of indices with equal keys; results in the order of the keys."""
+    """Run on batches of indices with equal keys; results in the order of the keys.
+
+    Args:
+        keys: What images of a batch have in common, such as their size.
+        numbers: Size of each image, of which equal keys have equal ones: large ones go alone.
+        batch_size: The most images of a batch.
+        task: Name of the progress bar.
+        run: Maps indices to as many results.
+    """
     groups: dict[Any, list[int]] = {}
     for i, key in enumerate(keys):
         groups.setdefault(key, []).append(i)
     batches = [
-        group[start : start + batch_size]
+        group[start : start + most]
         for group in groups.values()
-        for start in range(0, len(group), batch_size)
+        for most in [max(1, min(batch_size, NUMBERS // numbers[group[0]]))]
+        for start in range(0, len(group), most)
     ]
     results: dict[int, Tensor] = {}
     for batch in track(batches, task, console=console):

@@ -11,6 +11,7 @@ from rich.progress import track
 from zoo.cli.common import (
     DEFAULT_MODEL,
     Batch,
+    Crop,
     Device,
     ModelArgument,
     ModelOption,
@@ -69,6 +70,7 @@ def interpolate(
     model: ModelOption = DEFAULT_MODEL,
     steps: Annotated[int, typer.Option(help="Images, both ends included.", min=2)] = 8,
     resize: Resize = False,
+    crop: Crop = False,
     pad: Pad = False,
     original_size: Original = False,
     device: Device = "auto",
@@ -76,7 +78,7 @@ def interpolate(
 ) -> None:
     """Interpolate between two image files in latent space."""
     check_outputs([output], [a, b], overwrite=overwrite)
-    flow, fit = load(model, device=device), choose_fit(resize, pad, original_size)
+    flow, fit = load(model, device=device), choose_fit(resize, crop, pad, original_size)
     ends = []
     for path in (a, b):
         image, fitted = read_image(path, flow, fit)

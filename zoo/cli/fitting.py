@@ -39,6 +39,10 @@ def export(
     pictures_licence: Annotated[
         str | None, typer.Option(help="Whose they are, and under which licence; for the card.")
     ] = None,
+    include_images: Annotated[
+        bool,
+        typer.Option("--include-images", help="Show test images: they are mine to pass on."),
+    ] = False,
     output: Annotated[Path, typer.Option("--out", "-o", help="Parent folder.")] = Path("models"),
 ) -> None:
     """Write a checkpoint's flow as a model folder: weights, config, golden tensors, recipe."""
@@ -51,6 +55,7 @@ def export(
         dataset_title=dataset_title,
         pictures=pictures,
         pictures_licence=pictures_licence,
+        include_images=include_images,
     )
     measure = f"flowzoo evaluate local-dir:{folder.path} --data-dir DATA"
     console.print(f"{folder.path}/ written. Measure it: {measure}", soft_wrap=True)

@@ -36,6 +36,8 @@ def evaluate(
     device: Device = "auto",
 ) -> None:
     """Measure bits/dim, exactness and samples on the test split; write eval.json."""
+    from zoo.data.catalogue import FOLDER, PHOTOS
+    from zoo.evaluation.codecs import codec_bits
     from zoo.evaluation.outliers import compared_sets
 
     chosen = check_splits(splits)
@@ -54,6 +56,7 @@ def evaluate(
         "dataset": dataset,
         "split": "test",
         **_measured(flow, images, compared, labels, **protocol),
+        **({"codecs": codec_bits(images)} if dataset in (FOLDER, PHOTOS) else {}),
     }
     if output is None:
         path = folder.write_evaluation(document)

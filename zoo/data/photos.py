@@ -1,6 +1,8 @@
 """Large photographs: random crops to train on, all crops side by side to measure on."""
 
 import hashlib
+import math
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +16,11 @@ from zoo.data.noise import generator
 from zoo.data.picture_folder import official_folders
 from zoo.data.pixel_cache import Pixels, memory_mapped
 from zoo.errors import DataError
-from zoo.pictures import MODES, list_pictures, open_picture, upright_size
+from zoo.pictures import MODES, endings, list_pictures, open_picture, upright_size
 
 SHARE = 10
+# Of the pixels of all photographs, which are kept decoded beside them.
+MOST_BYTES = 2**35
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,9 @@ class Photos(ImageSet):
     """Photographs of any sizes, at their full size.
 
     Sub-folders train, val and test are the splits. Without them a tenth of the files, by a hash of
-    the path, is of the test split, and another tenth of the validation split.
+    the path, is of the test split, and another tenth of the validation split; of few files at
+    least one each. Photographs of more than MOST_BYTES together are reduced by a whole factor, by
+    averages, none to less than a crop.
 
     Attributes:
         size: (H, W) of the crops.
@@ -39,33 +45,36 @@ class Photos(ImageSet):
 
     def load(self, directory: Path, split: Split) -> Tensor:
         """All crops of a split, side by side and row by row, uint8 (N, C, H, W)."""
-        files = self._files(directory, split)
-        name = f"{split}-crops-{self.size[0]}x{self.size[1]}x{self.channels}"
+        files, factor = self._files(directory, split), self._factor(directory)
+        name = f"{split}-crops-{self.size[0]}x{self.size[1]}x{self.channels}{_suffix(factor)}"
         return memory_mapped(
             *(name, directory, files, (self.channels, *self.size)),
-            lambda: (self._tiles(file) for file in files),
+            lambda: (self._tiles(file, factor) for file in files),
         )
 
     def training(self, directory: Path) -> "Crops":
         """Random crops of the training photographs, other ones in every epoch."""
-        files = self._files(directory, "train")
-        name = f"train-pixels-{self.channels}"
+        files, factor = self._files(directory, "train"), self._factor(directory)
+        name = f"train-pixels-{self.channels}{_suffix(factor)}"
         pixels = memory_mapped(
             *(name, directory, files, (self.channels,)),
-            lambda: (self._pixels(file).reshape(-1, self.channels) for file in files),
+            lambda: (self._pixels(file, factor).reshape(-1, self.channels) for file in files),
         )
-        return Crops(pixels, [upright_size(file) for file in files], self.size)
+        return Crops(pixels, [self._reduced(upright_size(f), factor)[0] for f in files], self.size)
 
     def _files(self, directory: Path, split: Split) -> list[Path]:
         """The photographs of a split that are large enough for a crop."""
         folders = official_folders(directory)
-        found = list_pictures(folders.get(split, directory) if folders else directory).pictures
-        files = [
-            file
-            for file in found
-            if (folders or split in ("all", _split_of(file.relative_to(directory))))
-            and all(a >= b for a, b in zip(upright_size(file), self.size, strict=True))
-        ]
+        found, skipped = list_pictures(folders.get(split, directory) if folders else directory)
+        large = [file for file in found if self._is_large(file)]
+        if skipped or len(large) < len(found):
+            warnings.warn(
+                f"{directory}: {len(skipped)} files are no pictures by their names and "
+                f"{len(found) - len(large)} photographs are smaller than {self.size[0]} x "
+                f"{self.size[1]} pixels: they are skipped. {endings(skipped)}",
+                stacklevel=3,
+            )
+        files = large if folders or split == "all" else _share(large, directory, split)
         if not files:
             raise DataError(
                 f"no photographs for the {split} split in {directory.resolve()} that are "
@@ -74,24 +83,55 @@ class Photos(ImageSet):
             )
         return files
 
-    def _pixels(self, file: Path) -> Pixels:
+    def _is_large(self, file: Path) -> bool:
+        return all(a >= b for a, b in zip(upright_size(file), self.size, strict=True))
+
+    def _factor(self, directory: Path) -> int:
+        """The factor by which the sides of all photographs are reduced."""
+        places = official_folders(directory).values() or [directory]
+        files = (file for place in places for file in list_pictures(place).pictures)
+        pixels = sum(math.prod(upright_size(file)) for file in files)
+        return max(1, math.ceil(math.sqrt(pixels * self.channels / MOST_BYTES)))
+
+    def _reduced(self, size: tuple[int, int], factor: int) -> tuple[tuple[int, int], int]:
+        """(H, W) of a photograph that is reduced, and its factor: none gets smaller than a crop."""
+        own = min(factor, *(a // b for a, b in zip(size, self.size, strict=True)))
+        return (size[0] // own, size[1] // own), own
+
+    def _pixels(self, file: Path, factor: int) -> Pixels:
         """(H, W, C) of a photograph."""
         picture = open_picture(file, MODES[self.channels])
-        return np.asarray(picture).reshape(picture.height, picture.width, self.channels)
+        (height, width), own = self._reduced((picture.height, picture.width), factor)
+        if own > 1:
+            picture = picture.reduce(own, box=(0, 0, width * own, height * own))
+        return np.asarray(picture).reshape(height, width, self.channels)
 
-    def _tiles(self, file: Path) -> Pixels:
+    def _tiles(self, file: Path, factor: int) -> Pixels:
         """All crops of a photograph, (N, C, H, W)."""
-        (height, width), pixels = self.size, self._pixels(file)
+        (height, width), pixels = self.size, self._pixels(file, factor)
         rows, columns = pixels.shape[0] // height, pixels.shape[1] // width
         whole = pixels[: rows * height, : columns * width]
         tiles = whole.reshape(rows, height, columns, width, self.channels)
         return tiles.transpose(0, 2, 4, 1, 3).reshape(-1, self.channels, height, width)
 
 
-def _split_of(path: Path) -> Split:
-    digest = hashlib.sha256(path.as_posix().encode()).digest()
-    share = int.from_bytes(digest[:8], "big") % SHARE
-    return "test" if share == 0 else "val" if share == 1 else "train"
+def _suffix(factor: int) -> str:
+    return f"-reduced-{factor}" if factor > 1 else ""
+
+
+def _share(files: list[Path], directory: Path, split: Split) -> list[Path]:
+    """The files of a split: by their hashes; a split that none falls into gets the nearest one."""
+    hashes = {file: _hash(file.relative_to(directory)) for file in files}
+    left = sorted(files, key=lambda file: hashes[file])
+    shares: dict[str, set[Path]] = {}
+    for number, name in enumerate(("test", "val")):
+        shares[name] = set([f for f in left if hashes[f] % SHARE == number] or left[:1])
+        left = [file for file in left if file not in shares[name]]
+    return sorted(shares.get(split, left))
+
+
+def _hash(path: Path) -> int:
+    return int.from_bytes(hashlib.sha256(path.as_posix().encode()).digest()[:8], "big")
 
 
 class Crops(Images):

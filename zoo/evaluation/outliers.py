@@ -1,5 +1,6 @@
 """Likelihood of images that are not of a flow's data set."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ OTHERS = {"mnist": ("fashion_mnist",), "fashion_mnist": ("mnist",)}
 TEST = "test split"
 CONSTANT = "constant"
 IMAGES = 2000
+CROPS = 4
 # The first and the last bin also hold what lies beyond; equally likely grey levels take 8 bits/dim.
 EDGES = torch.linspace(0, 12, 49, dtype=torch.float64)
 
@@ -86,3 +88,33 @@ def _summary(scores: Tensor, median: Tensor) -> dict[str, Any]:
         "likelier_share": float((scores < median).double().mean()),
         "counts": torch.histogram(inside, EDGES).hist.int().tolist(),
     }
+
+
+def most_bits(histogram: Mapping[str, Any]) -> float:
+    """Upper edge of the last bin of a histogram that holds images of the test split.
+
+    Infinite if it is the last bin of all, which also holds what lies beyond.
+    """
+    filled = [i for i, count in enumerate(histogram["sets"][TEST]["counts"]) if count]
+    edges: list[float] = [*histogram["edges"][:-1], math.inf]
+    return edges[filled[-1] + 1]
+
+
+@torch.no_grad()
+def bits_of_crops(flow: Flow, image: Tensor) -> float:
+    """Mean bits/dim of crops of the training size from a uint8 (C, H, W) image of any size.
+
+    At most CROPS along each side are taken, evenly. The noise is drawn from a fixed seed.
+    """
+    sides = [min(a, b) for a, b in zip(image.shape[1:], flow.config.size, strict=True)]
+    tops, lefts = map(_places, image.shape[1:], sides)
+    crops = [
+        image[:, top : top + sides[0], left : left + sides[1]] for top in tops for left in lefts
+    ]
+    generator = torch.Generator().manual_seed(0)
+    return float(flow.bits_per_dim(torch.stack(crops).to(flow.device), generator=generator).mean())
+
+
+def _places(whole: int, side: int) -> list[int]:
+    places: list[int] = torch.linspace(0, whole - side, min(CROPS, whole // side)).int().tolist()
+    return places

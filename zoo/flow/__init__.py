@@ -1,5 +1,6 @@
 """The flow of images: latents, density and samples."""
 
-from zoo.flow.image_flow import Flow, Size
+from zoo.flow.image_flow import Flow
+from zoo.flow.mixed_sizes import Encoded, Size
 
-__all__ = ["Flow", "Size"]
+__all__ = ["Encoded", "Flow", "Size"]

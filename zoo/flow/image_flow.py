@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, cast, overload
 
 import torch
 from torch import Tensor, nn
@@ -54,11 +54,12 @@ from zoo.flow.edits import Direction, check_levels, draw_levels, move
 from zoo.flow.float64_host import where_float64_is
 from zoo.flow.graphs import Replay, recordable
 from zoo.flow.levels import overview
+from zoo.flow.mixed_sizes import Encoded, Size, decode_all, encode_all
 from zoo.flow.normal import log_normal
 from zoo.flow.scores import Method, check_method, coded_bits, prior_map
+from zoo.flow.too_large import check_memory
 from zoo.images import check_continuous, check_images
 
-Size = tuple[int, int]
 Label = int | Sequence[int] | Tensor
 
 # Layers are measured on images of at most so many times the training sides: it takes long.
@@ -211,6 +212,8 @@ class Flow(nn.Module):
         self, key: Hashable, function: Callable[[Tensor], tuple[Tensor, Tensor]], x: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Call the function, by a graph if that is possible and wanted."""
+        if not self.training and not in_graph():
+            check_memory(x)
         if not self._captures or self.training or in_graph() or not recordable(x):
             return function(x)
         call = self._graphs.get((key, x.shape), self._weights(), lambda: Replay(function))
@@ -223,9 +226,15 @@ class Flow(nn.Module):
 
     # Exact latents.
 
+    @overload
+    def encode(self, images: Tensor, *, exact: bool = True) -> Tensor: ...
+
+    @overload
+    def encode(self, images: Any, *, exact: bool = True) -> list[Encoded]: ...
+
     @torch.no_grad()
     @where_float64_is
-    def encode(self, images: Tensor, *, exact: bool = True) -> Tensor:
+    def encode(self, images: Any, *, exact: bool = True) -> Tensor | list[Encoded]:
         """Encode images so that `decode` gives back the same images, bit for bit.
 
         Encodes bin centres (x + 1/2) / 256 and verifies the round trip, with a margin for
@@ -234,32 +243,48 @@ class Flow(nn.Module):
         of their latents (`zoo.exact.keepsake`). The latents are float64 then: store them as such.
 
         Args:
-            images: uint8 (B, C, H, W), H and W divisible by 2^levels.
+            images: uint8 (B, C, H, W), H and W divisible by 2^levels. Or a PIL image, a NumPy
+                array (h, w, C) or (h, w), or a list of these and of tensors (C, h, w), of any
+                sizes: they are padded with black, which `decode` removes again.
             exact: False skips the verification.
 
         Returns:
-            (B, D), standard normal under the model; see `levels` for the order.
+            (B, D), standard normal under the model; see `levels` for the order. For anything but
+            a tensor a list of `Encoded`: the latents of each image with their size.
 
         Raises:
             ImageError: For anything but such images.
+            TooLargeError: If memory would not suffice; says how much it takes.
             NotInvertibleError: If a layer is singular, or latents are NaN or infinite even in
                 float64; names the images and the layer.
         """
+        if not isinstance(images, Tensor):
+            run = partial(self.encode, exact=exact)
+            return encode_all(self.config, lambda stack: run(stack.to(self.device)), images)
         self._check(images)
         if exact:
             return again_if_changed(lambda: round_trip.encode(self, images))
         return self.at(torch.promote_types(self.dtype, torch.float32)).encode_centres(images)
 
+    @overload
+    def decode(self, z: Tensor, size: Size | None = None) -> Tensor: ...
+
+    @overload
+    def decode(self, z: Sequence[Encoded], size: None = None) -> list[Tensor]: ...
+
     @torch.no_grad()
     @where_float64_is
-    def decode(self, z: Tensor, size: Size | None = None) -> Tensor:
+    def decode(
+        self, z: Tensor | Sequence[Encoded], size: Size | None = None
+    ) -> Tensor | list[Tensor]:
         """Decode latents (B, D) to uint8 images (B, C, H, W).
 
         float64 latents are decoded in float64, but for those that hold float32 numbers only, and
         those that keep the pixels of their image: `encode` verified them so.
 
         Args:
-            z: From `encode`, or any float32 or float64 latents.
+            z: From `encode`, or any float32 or float64 latents. A list of `Encoded` gives a list
+                of images (C, h, w), of the sizes that they had.
             size: (H, W); needed for latents of another size than the training images. It is not
                 in the latents: those of another shape with as many pixels would decode to a
                 wrong image without it.
@@ -268,6 +293,8 @@ class Flow(nn.Module):
             LatentError: For a wrong dtype, shape, length or device, and for NaN or infinity.
             NonFiniteError: If an image is NaN or infinite, as from absurdly large latents.
         """
+        if isinstance(z, list | tuple):
+            return decode_all(lambda row, size: self.decode(row.to(self.device), size), z)
         if not isinstance(z, Tensor) or z.dtype not in (torch.float32, torch.float64):
             kind = z.dtype if isinstance(z, Tensor) else type(z).__name__
             raise LatentError(f"latents must be float32 or float64 (B, D) tensors; got {kind}.")

@@ -1,8 +1,8 @@
 """Image files: found, read as tensors that fit a flow, and written."""
 
+from zoo.flow.mixed_sizes import MODES
 from zoo.pictures.image_files import (
     AS_IT_IS,
-    MODES,
     SOFTWARE,
     WRITER,
     Fit,

@@ -1,7 +1,6 @@
 """Image files to uint8 tensors that fit a flow, and back."""
 
 import io
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,11 +15,11 @@ from torch.nn import functional as F
 from zoo.errors import ImageError
 from zoo.files import write_atomically
 from zoo.flow import Flow, Size
+from zoo.flow.mixed_sizes import MODES, offset, padded_size
 from zoo.pictures.depth import bits_per_channel
 
 T = TypeVar("T")
 Fit = Literal["resize", "crop", "pad", "original"]
-MODES = {1: "L", 3: "RGB"}
 # Entry of the text of a PNG that flowzoo wrote, and its beginning.
 SOFTWARE, WRITER = "Software", "flowzoo"
 # Formats in which further frames are previews, gain maps and layers of the first.
@@ -256,22 +255,14 @@ def _fitted_size(
     if fit in ("resize", "crop") or original == target:
         return target, None
     if fit == "pad":
-        smaller = original[0] <= target[0] and original[1] <= target[1]
-        size = target if smaller else _round_up(original, flow.divisor)
-        if size == original:
-            return size, None
-        return size, ((size[0] - original[0]) // 2, (size[1] - original[1]) // 2)
+        size = padded_size(original, flow.config)
+        return size, None if size == original else offset(original, size)
     if fit == "original" and any(side % flow.divisor for side in original):
         raise ImageError(
             f"{path} is {_times(original)}; at its original size the model needs sides divisible "
             f"by {flow.divisor}. Use --pad or --crop."
         )
     return original, None
-
-
-def _round_up(size: Size, divisor: int) -> Size:
-    height, width = (math.ceil(side / divisor) * divisor for side in size)
-    return height, width
 
 
 def _hw(picture: Image.Image) -> Size:

@@ -1,6 +1,10 @@
-"""Solve tile after tile along anti-diagonals, with a few matrix products each and no copies."""
+"""Solve tile after tile along anti-diagonals, with a few matrix products each and no copies.
 
-from collections.abc import Iterator
+Large maps are solved in bands of rows, from each group's corner on: a band begins with what the one
+before it ended with.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +22,9 @@ from zoo.solvers.operator import (
     product,
     tile_kernel,
 )
+
+# Numbers of the maps that a band may have: a solve holds three times as many.
+NUMBERS = 2**23
 
 
 @dataclass(frozen=True)
@@ -72,14 +79,27 @@ class TileSolver:
 
     def solve(self, y: Tensor) -> Tensor:
         """Map y (B, G * C, H, W) to x, laid out channels last."""
-        n = self.inverse.shape[-1]
-        grid = _Grid.of(y, self.tile, n, up=len(self.windows) - 1, left=-(-self.reach // n))
-        x = product(grid.fill(y, self.corners), self.inverse, self.shift)
-        grid.clear_margins(x)
-        self._sweep(grid, x)
-        return grid.read(x, self.corners)
+        rows = max(1, NUMBERS // (y[:, :, :1].numel() * self.tile[0])) * self.tile[0]
+        out = torch.empty_like(y, memory_format=torch.channels_last)
+        before: Tensor | None = None
+        for start in range(0, y.shape[2], rows):
+            parts, solved = (_rows(m, self.corners, start, start + rows) for m in (y, out))
+            before = self._solve_band(parts, solved, before)
+        return out
 
-    def _sweep(self, grid: "_Grid", x: Tensor) -> None:
+    def _solve_band(
+        self, parts: Sequence[Tensor], out: Sequence[Tensor], before: Tensor | None
+    ) -> Tensor | None:
+        """Write the solution for each group's maps into out; returns what the next band sees."""
+        n = self.inverse.shape[-1]
+        grid = _Grid.of(parts[0], self.tile, n, len(self.windows) - 1, -(-self.reach // n))
+        x = product(grid.fill(parts, self.corners), self.inverse, self.shift)
+        grid.set_margins(x, before)
+        self._sweep(grid, x, first=before is None)
+        grid.read(x, self.corners, out)
+        return x[:, -grid.above :].clone() if grid.above else None
+
+    def _sweep(self, grid: "_Grid", x: Tensor, *, first: bool) -> None:
         """Subtract from the tiles of each anti-diagonal, in place, what precedes them."""
         windows = [
             (self.reach + row * grid.pitch, window)
@@ -88,7 +108,7 @@ class TileSolver:
         ]
         if len(x) == 1:  # products of one group take a third less time as plain matrices
             x, windows = x[0], [(back, window[0]) for back, window in windows]
-        for start, count in grid.diagonals():
+        for start, count in grid.diagonals(1 if first else 0):
             tiles = grid.matrix(x, start, count, grid.n)
             for back, window in windows:
                 add_product(tiles, grid.matrix(x, start - back, count, window.shape[-2]), window)
@@ -124,7 +144,7 @@ class _Grid:
 
     @classmethod
     def of(cls, y: Tensor, tile: Size, n: int, up: int, left: int) -> "_Grid":
-        """For maps (B, G * C, H, W)."""
+        """For maps (B, C, H, W) of each group."""
         (bh, bw), (height, width) = tile, y.shape[2:]
         rows, columns = -(-height // bh), -(-width // bw)
         return cls(len(y), rows, columns, up, left, tile, n, (-height % bh, -width % bw))
@@ -145,44 +165,50 @@ class _Grid:
         return (self.up + self.rows) * self.pitch
 
     @cached_property
+    def above(self) -> int:
+        """Tiles in the rows of zeros above."""
+        return self.up * self.pitch // self.n
+
+    @cached_property
     def first(self) -> int:
         """Place of the first tile."""
         return self.up * self.pitch + self.left * self.n
 
-    def fill(self, y: Tensor, corners: tuple[Corner, ...]) -> Tensor:
-        """A buffer with maps (B, G * C, H, W) in it, in top-left order; margins are arbitrary."""
-        buffer = y.new_empty(len(corners), self.length // self.n, self.n)
-        parts = y.chunk(len(corners), dim=1)
+    def fill(self, parts: Sequence[Tensor], corners: tuple[Corner, ...]) -> Tensor:
+        """A buffer with each group's maps in it, in top-left order; margins are arbitrary."""
+        buffer = parts[0].new_empty(len(corners), self.length // self.n, self.n)
         for pixels, part, corner in zip(self._pixels(buffer), parts, corners, strict=True):
             if any(self.spare):
                 part = F.pad(part, self._spare_sides(corner))
             pixels.copy_(_flip(self._cut(part), corner))
         return buffer
 
-    def read(self, buffer: Tensor, corners: tuple[Corner, ...]) -> Tensor:
-        """The maps in a buffer, laid out channels last."""
-        (bh, bw), groups = self.tile, len(corners)
-        shape = (self.batch, bh * self.rows, bw * self.columns, groups * self.n // (bh * bw))
-        maps = buffer.new_empty(shape).permute(0, 3, 1, 2)
-        parts = maps.chunk(groups, dim=1)
+    def read(self, buffer: Tensor, corners: tuple[Corner, ...], parts: Sequence[Tensor]) -> None:
+        """Write the maps in a buffer to each group's maps."""
         for pixels, part, corner in zip(self._pixels(buffer), parts, corners, strict=True):
-            self._cut(part).copy_(_flip(pixels, corner))
-        if not any(self.spare):
-            return maps
-        sides = [[-side for side in self._spare_sides(corner)] for corner in corners]
-        cropped = [F.pad(part, side) for part, side in zip(parts, sides, strict=True)]
-        return torch.cat(cropped, dim=1).contiguous(memory_format=torch.channels_last)
+            whole = part
+            if any(self.spare):
+                (bh, bw), (batch, channels) = self.tile, part.shape[:2]
+                shape = (batch, bh * self.rows, bw * self.columns, channels)
+                whole = buffer.new_empty(shape).permute(0, 3, 1, 2)
+            self._cut(whole).copy_(_flip(pixels, corner))
+            if whole is not part:
+                part.copy_(F.pad(whole, [-side for side in self._spare_sides(corner)]))
 
-    def clear_margins(self, buffer: Tensor) -> None:
-        """Zero what the tiles at the upper and left edge see beyond it."""
-        buffer[:, : self.up * self.pitch // self.n].zero_()
+    def set_margins(self, buffer: Tensor, before: Tensor | None) -> None:
+        """Set what the tiles at the upper and left edge see beyond it: zeros, or a band before."""
+        above = buffer[:, : self.above]
+        if before is None:
+            above.zero_()
+        else:
+            above.copy_(before)
         shape = (len(buffer), self.rows, self.batch, self.left * self.n)
         strides = (self.length, self.pitch, self.image, 1)
         buffer.as_strided(shape, strides, self.up * self.pitch).zero_()
 
-    def diagonals(self) -> Iterator[tuple[int, int]]:
-        """Start and number of the tiles of each anti-diagonal but the first."""
-        for index in range(1, self.rows + self.columns - 1):
+    def diagonals(self, first: int) -> Iterator[tuple[int, int]]:
+        """Start and number of the tiles of each anti-diagonal, from the given one on."""
+        for index in range(first, self.rows + self.columns - 1):
             top, bottom = max(0, index - self.columns + 1), min(index, self.rows - 1)
             start = self.first + top * (self.pitch - self.n) + index * self.n
             yield start, (bottom - top + 1) * self.batch
@@ -211,6 +237,17 @@ class _Grid:
         shape = (len(buffer), self.rows, bh, self.batch, self.columns, bw, channels)
         strides = (self.length, self.pitch, bw * channels, self.image, self.n, channels, 1)
         return buffer.as_strided(shape, strides, self.first)
+
+
+def _rows(maps: Tensor, corners: tuple[Corner, ...], start: int, stop: int) -> list[Tensor]:
+    """Rows start to stop of each group's maps, counted from its corner."""
+    height = maps.shape[2]
+    return [
+        part[:, :, start:stop]
+        if corner.startswith("top")
+        else part[:, :, max(0, height - stop) : height - start]
+        for part, corner in zip(maps.chunk(len(corners), dim=1), corners, strict=True)
+    ]
 
 
 def _flip(pixels: Tensor, corner: Corner) -> Tensor:

@@ -1,11 +1,12 @@
 """Callbacks beside training: averaged weights, and pictures to look at."""
 
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, WeightAveraging
-from lightning.pytorch.utilities import rank_zero_warn
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
 from zoo.errors import ConfigError, NonFiniteError
@@ -64,21 +65,38 @@ class LearningRate(LearningRateMonitor):
 
 
 class Pictures(Callback):
-    """Write samples and reconstructions as PNG grids after every validation.
+    """Write samples and reconstructions as PNG grids after every validation, and early on.
 
     Loggers that take images, such as TensorBoard's and W&B's, get them too.
 
     Args:
         count: Number of images in a grid.
         temperature: Standard deviation of the sampled latents.
+        first: Step after which the first ones are written; 0 for none before a validation.
     """
 
-    def __init__(self, count: int = 64, temperature: float = 0.8) -> None:
-        self.count, self.temperature = count, temperature
+    def __init__(self, count: int = 64, temperature: float = 0.8, first: int = 100) -> None:
+        self.count, self.temperature, self.first = count, temperature, first
+        self.folder: Path | None = None
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, *batch: Any, **place: Any
+    ) -> None:
+        if trainer.global_step == self.first > 0 and self.folder is None:
+            pl_module.eval()
+            self._write(trainer, pl_module)
+            pl_module.train()
 
     def on_validation_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        if not trainer.sanity_checking:
+            self._write(trainer, module)
+
+    def _write(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         folder = picture_folder(trainer)  # asks all ranks
-        if trainer.sanity_checking or not trainer.is_global_zero:
+        if folder != self.folder:
+            rank_zero_info(f"pictures of this run: {folder}/")
+            self.folder = folder
+        if not trainer.is_global_zero:
             return
         assert isinstance(module, FlowModule)
         flow = module.flow

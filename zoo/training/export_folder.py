@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from zoo.architectures import config_from_json
 from zoo.cards import save_flow
 from zoo.data import facts_of, load_images
@@ -17,6 +19,7 @@ from zoo.pictures import read_thumbnails
 from zoo.training.checkpoints import read_checkpoint
 
 GOLDEN_IMAGES = 16
+INCLUDED = "test images, included by their owner"
 
 
 def load_checkpoint(path: Path) -> tuple[Flow, dict[str, Any]]:
@@ -45,6 +48,7 @@ def export(
     dataset_title: str | None = None,
     pictures: Path | None = None,
     pictures_licence: str | None = None,
+    include_images: bool = False,
 ) -> ModelFolder:
     """Write a checkpoint's flow as a model's folder, in place of one of that name.
 
@@ -61,6 +65,7 @@ def export(
         pictures: Folder of image files; the golden tensors then hold these instead, each cut to
             the flow's shape and made as small as its images.
         pictures_licence: Their owner and licence, for the card.
+        include_images: Whether the test images of the data directory are the user's, to pass on.
 
     Returns:
         The model's folder.
@@ -71,8 +76,14 @@ def export(
         if not pictures_licence:
             raise ArgumentError("say whose the pictures are, and their licence: --pictures-licence")
         natural = read_thumbnails(pictures, flow)[:GOLDEN_IMAGES]
-    elif data_dir is not None and facts_of(dataset).licence:
-        natural = spread_levels(load_images(dataset, data_dir, "test")[:GOLDEN_IMAGES], levels)
+    elif data_dir is not None and (include_images or facts_of(dataset).licence):
+        shape = {"size": flow.config.size, "channels": flow.config.channels}
+        images = load_images(dataset, data_dir, "test", **shape)  # type: ignore[arg-type]
+        chosen = torch.linspace(0, len(images) - 1, min(GOLDEN_IMAGES, len(images))).long()
+        first = slice(GOLDEN_IMAGES) if facts_of(dataset).licence else chosen
+        natural = spread_levels(images[first].clone(), levels)
+    elif include_images:
+        raise ArgumentError("--include-images takes test images: name their folder, --data-dir.")
     else:
         natural = None
     text = read_text(recipe) if recipe else saved.get("recipe")
@@ -82,7 +93,7 @@ def export(
         "step": saved["global_step"],
         "dataset_title": dataset_title,
         "parent": saved.get("parent"),
-        "pictures": pictures_licence,
+        "pictures": pictures_licence or (INCLUDED if include_images else None),
         "grey_levels": levels,
         "class_names": saved.get("class_names"),
     }

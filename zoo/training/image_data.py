@@ -31,7 +31,7 @@ class ImageData(L.LightningDataModule):
             downloaded.
         batch_size: Images per training batch, of each process.
         eval_batch_size: Images per validation and test batch, of each process.
-        val_images: Number of training images kept for validation.
+        val_images: Number of training images kept for validation, or their share if below 1.
         seed: Seed of that split.
         flips: Flips of training images: none, horizontal, or all eight symmetries of the square.
         shift: Largest shift of training images, as a share of the side.
@@ -48,7 +48,7 @@ class ImageData(L.LightningDataModule):
         dir: str = "data",
         batch_size: int = 64,
         eval_batch_size: int = 250,
-        val_images: int = 5000,
+        val_images: int | float = 5000,
         seed: int = 0,
         flips: Flips = "none",
         shift: float = 0.0,
@@ -97,6 +97,8 @@ class ImageData(L.LightningDataModule):
             return
         images = self.train.images
         count = self.hparams["val_images"]
+        if 0 < count < 1:
+            count = max(1, round(count * len(images)))
         if not 0 < count < len(images):
             raise DataError(
                 f"validation takes {count} of {len(images)} training images. Set data.val_images "

@@ -125,12 +125,20 @@ class FlowCLI(DensityCLI):
             print(outcome(self.trainer, pictures, self.config["fit"]["data"]["dir"]))
 
     def _recipe(self, paths: Sequence[str | Path]) -> str:
-        """The text of the recipes, and then the options that the command line changed in them."""
-        text = "".join(map(read_text, paths))
-        if len(paths) > 1:  # merged, which is not what one after the other would mean
-            text = self._parser(self.subcommand).dump(self.config["fit"], skip_none=False)
+        """The recipe; of several, or with options, the configuration that they make together.
+
+        It says all that differs from the defaults, but not where the data lie, and trains again.
+        """
         options = shlex.join(_options(self.arguments))
-        return f"{text}\n# Options on the command line: {options}\n" if options else text
+        if len(paths) == 1 and not options:
+            return read_text(paths[0])
+        config = self.config["fit"].clone()
+        for place in ("config", "ckpt_path", "data.dir"):
+            config.pop(place, None)
+        parser = self._parser(self.subcommand)
+        text = parser.dump(config, skip_none=False, skip_default=True, skip_validation=True)
+        said = f"# Of these options of the command line, too: {options}\n" if options else ""
+        return f"# flowzoo train --config recipe.yaml\n{said}{text}"
 
 
 def _last(checkpoint: Mapping[str, Any]) -> str:
@@ -152,6 +160,7 @@ def _options(arguments: list[str]) -> list[str]:
     known = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     known.add_argument("-c", "--config", action="append")
     known.add_argument("--data.dir")
+    known.add_argument("--ckpt_path")
     return known.parse_known_args(arguments)[1]
 
 
