@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from zoo.cli.common import (
     DEFAULT_MODEL,
     Batch,
+    Crop,
     Device,
     ModelOption,
     Original,
@@ -111,6 +112,7 @@ def edit(
         str | None, typer.Option("--model", "-m", help="Default: the one of the directions.")
     ] = None,
     resize: Resize = False,
+    crop: Crop = False,
     pad: Pad = False,
     device: Device = "auto",
     overwrite: Overwrite = False,
@@ -122,7 +124,7 @@ def edit(
         raise ArgumentError(f"{directions} does not name its flow. Name it with --model.")
     flow = load(source, device=device)
     found.check_model(flow)
-    read = _read(images, flow, choose_fit(resize, pad, False))
+    read = _read(images, flow, choose_fit(resize, crop, pad, False))
     check_outputs([output], read, overwrite=overwrite)
     alphas = torch.tensor(alpha or [step * direction.std for step in STEPS])
     rows = [
@@ -142,6 +144,7 @@ def score(
     method: Annotated[str, typer.Option(help=f"{', '.join(get_args(Method))}.")] = "complexity",
     model: ModelOption = DEFAULT_MODEL,
     resize: Resize = False,
+    crop: Crop = False,
     pad: Pad = False,
     original_size: Original = False,
     seed: Annotated[int, typer.Option(help="Of dequantization.", min=0, max=2**63 - 1)] = 0,
@@ -155,7 +158,7 @@ def score(
     """
     source = parse(model)
     flow = source.load().to(find_device(device))
-    read = _read(images, flow, choose_fit(resize, pad, original_size))
+    read = _read(images, flow, choose_fit(resize, crop, pad, original_size))
     check_outputs([output], read, overwrite=overwrite)
     pixels, generator = list(read.values()), torch.Generator().manual_seed(seed)
     typical = (source.folder().evaluation or {}).get("bits_per_dim")
@@ -166,7 +169,8 @@ def score(
         return flow.score(batch, method, generator=generator, **options)  # type: ignore[arg-type]
 
     shapes = [tuple(image.shape) for image in pixels]
-    scores = torch.stack(in_batches(shapes, batch_size, "scoring", run)).tolist()
+    numbers = [image.numel() for image in pixels]
+    scores = torch.stack(in_batches(shapes, numbers, batch_size, "scoring", run)).tolist()
     order = sorted(range(len(pixels)), key=scores.__getitem__)
     for i in order:
         console.print(f"{scores[i]:8.3f}  {list(read)[i]}", soft_wrap=True)

@@ -13,7 +13,8 @@ from torch import Tensor
 from zoo.errors import ImageError
 from zoo.files import user_path
 from zoo.flow import Size
-from zoo.pictures.image_files import MODES, fill, open_picture, upright
+from zoo.flow.mixed_sizes import MODES
+from zoo.pictures.image_files import fill, open_picture, upright
 
 Picture: TypeAlias = Image.Image | str | Path
 
