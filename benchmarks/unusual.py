@@ -1,4 +1,4 @@
-"""How well the scores of pretrained flows tell other images from those of their data set."""
+"""Scores of pretrained flows: do they tell other images from those of the own data set?"""
 
 from pathlib import Path
 from typing import NamedTuple, get_args
