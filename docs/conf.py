@@ -1,10 +1,15 @@
 """Settings of the site. `make -C docs html` builds it, without network."""
 
+import os
 import re
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+ROOT = str(Path(__file__).parents[1])
+sys.path.insert(0, ROOT)
+# The notebooks run this clone, its command too, by the interpreter that builds the site.
+for name, place in {"PYTHONPATH": ROOT, "PATH": str(Path(sys.executable).parent)}.items():
+    os.environ[name] = os.pathsep.join(filter(None, (place, os.environ.get(name))))
 
 from zoo import __version__
 
@@ -23,7 +28,7 @@ myst_heading_anchors = 4
 # Notebooks run in the build. An error in one of them ends it.
 nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 120
+nb_execution_timeout = 600
 nb_merge_streams = True
 
 # Docstrings write code between single backticks.

@@ -93,9 +93,7 @@ def stamp(models: tuple[str, ...]) -> str:
 def main() -> None:
     """Write every picture, with the hashes of its weights among its metadata."""
     for name, (draw, models) in PICTURES.items():
-        draw().savefig(
-            FOLDER / name, dpi=110, bbox_inches="tight", metadata={STAMP: stamp(models)}
-        )
+        draw().savefig(FOLDER / name, dpi=110, bbox_inches="tight", metadata={STAMP: stamp(models)})
 
 
 if __name__ == "__main__":

@@ -71,9 +71,13 @@ def push_flow(
 
 
 def push_all(owner: str, **options: Any) -> dict[str, ModelFolder]:
-    """Publish every pretrained model of the zoo as OWNER/NAME, and OWNER/flowzoo as their index.
+    """Publish every pretrained model of the zoo as OWNER/NAME, and an index of them.
 
-    All of them are validated before the first is uploaded. Options and errors as for `push`.
+    All of them are validated before the first is uploaded. Errors are as for `push`.
+
+    Args:
+        owner: Account of the Hub.
+        **options: Options of `push`.
 
     Returns:
         The models' folders, by what `zoo.load` takes.
