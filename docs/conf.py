@@ -11,10 +11,10 @@ sys.path.insert(0, ROOT)
 for name, place in {"PYTHONPATH": ROOT, "PATH": str(Path(sys.executable).parent)}.items():
     os.environ[name] = os.pathsep.join(filter(None, (place, os.environ.get(name))))
 
-from zoo import __version__
+from zoo import __version__  # noqa: E402
 
 project = "flowzoo"
-author = copyright = "The flowzoo authors"
+author = project_copyright = "The flowzoo authors"
 release = version = __version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]

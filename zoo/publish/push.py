@@ -126,7 +126,7 @@ def _check_hard_images(flow: Flow) -> None:
 
 
 def usage(pinned: str, folder: ModelFolder) -> str:
-    """The lines that load a published folder, to paste."""
+    """The lines that load a published folder from its pinned source, to paste."""
     arguments = f'"{folder.architecture}", weights="{pinned}", trust_repo=True'
     return (
         f'torch.hub.load("{GITHUB}:v{__version__}", {arguments})\n'
