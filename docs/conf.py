@@ -11,11 +11,14 @@ sys.path.insert(0, ROOT)
 for name, place in {"PYTHONPATH": ROOT, "PATH": str(Path(sys.executable).parent)}.items():
     os.environ[name] = os.pathsep.join(filter(None, (place, os.environ.get(name))))
 
-from zoo import __version__  # noqa: E402
+import zoo  # noqa: E402
+
+# Names that are imported when they are asked for.
+vars(zoo).update({name: getattr(zoo, name) for name in zoo.__all__})
 
 project = "flowzoo"
 author = project_copyright = "The flowzoo authors"
-release = version = __version__
+release = version = zoo.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 exclude_patterns = ["_build"]
