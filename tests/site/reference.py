@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import zoo
-
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted((DOCS / "reference").glob("*.md"))
@@ -57,6 +55,3 @@ def arguments(function: Any) -> list[str]:
     if function is object:
         return []
     return [name for name in inspect.signature(function).parameters if name not in ("self", "cls")]
-
-
-assert zoo.__all__ == public_names("zoo")

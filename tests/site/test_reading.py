@@ -107,32 +107,26 @@ def test_imports_of_pages_exist() -> None:
     assert found > 5
 
 
-def shell_lines() -> Iterator[tuple[str, list[str]]]:
-    """(Page, words) of each command, without what a shell makes of it."""
+def commands() -> Iterator[tuple[str, str, list[str]]]:
+    """(Page, command, options) of each `flowzoo COMMAND` in a block for the shell."""
     for page, code in blocks("sh"):
-        for line in code.replace("\\\n", " ").splitlines():
-            for part in re.split(r" && |\| ", line.split(" #")[0]):
-                words = shlex.split(part)
-                if "zoo" in words:  # python -m zoo, under torchrun
-                    words = ["flowzoo", *words[words.index("zoo") + 1 :]]
-                if "flowzoo" in words:
-                    yield page, words[words.index("flowzoo") :]
+        code = code.replace("\\\n", " ").replace("-m zoo ", "flowzoo ")
+        for line in re.findall(r"\bflowzoo (?!/)([^#\n]+)", code):
+            words = shlex.split(re.sub(r"--plugin \S+", "", line))
+            yield page, words[0], [word for word in words if re.match("-[a-z-]", word)]
 
 
 def test_commands_of_pages_exist_with_their_options() -> None:
-    wrong, found = [], 0
-    for page, words in shell_lines():
-        while len(words) > 1 and words[1] == "--plugin":
-            del words[1:3]
-        if len(words) == 1 or words[1] not in COMMANDS or words[1:2] == ["install"]:
-            wrong += [f"{page}: {' '.join(words)}"] if words[1:] and words[1].isalpha() else []
-            continue
-        found += 1
-        known = options(COMMANDS[words[1]])
-        given = [word.split("=")[0] for word in words[2:] if re.match("-[a-z-]", word)]
-        if not words[1].startswith("train"):
-            wrong += [f"{page}: {words[1]} {word}" for word in given if word not in known]
-    assert found > 30
+    found = list(commands())
+    assert len(found) > 30
+    assert [(page, name) for page, name, _ in found if name not in COMMANDS] == []
+    own = [row for row in found if not row[1].startswith("train")]  # whose options are Lightning's
+    wrong = [
+        (page, name, word)
+        for page, name, given in own
+        for word in given
+        if word not in options(COMMANDS[name])
+    ]
     assert wrong == []
 
 
