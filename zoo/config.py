@@ -120,14 +120,14 @@ class FlowConfig:
         return self.steps * sum(map(self.step_magnitude, widths)) + prior
 
     def step_magnitude(self, width: int) -> int:
-        """The same of a step on maps with so many channels."""
+        """The same of a step on maps of `width` channels."""
         return (self.hidden_channels + self.longest_kernel * width) ** 2
 
     @classmethod
     def from_dict(cls: type[Config], values: dict[str, Any]) -> Config:
-        """Read a configuration from JSON; every field must be there, and no other.
+        """Read a configuration from the values of its JSON, with every field and no other.
 
-        But for those that are only written where they are not at their default.
+        Fields that are only written where they are not at their default may be missing.
         """
         names = {field.name for field in dataclasses.fields(cls)}
         values = {**{name: LATER[name] for name in LATER if name in names}, **values}

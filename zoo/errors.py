@@ -86,7 +86,7 @@ def require(module: str, extra: str) -> Any:
 
 
 def suggest(name: str, known: Iterable[str], most: int = 3) -> str:
-    """A sentence naming close matches, or, if there are none, what exists."""
+    """A sentence with the known names close to a name, at `most` so many, or else with all."""
     names = list(known)
     close = difflib.get_close_matches(name, names, n=most, cutoff=0.4)
     if close:

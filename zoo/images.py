@@ -17,7 +17,7 @@ __all__ = [
 
 
 def check_images(images: Tensor, channels: int, divisor: int) -> None:
-    """Raise ImageError unless uint8 (B, channels, H, W) with sides that the divisor divides."""
+    """Raise ImageError unless images are uint8 (B, channels, H, W), sides multiples of divisor."""
     if _fits(images, channels, divisor) and images.dtype == torch.uint8 and len(images) > 0:
         return
     wanted = f"uint8 {_shape(channels, divisor)}"

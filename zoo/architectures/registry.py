@@ -62,7 +62,7 @@ class Architecture:
         return line.removeprefix("Build ").rstrip(".")
 
     def preset(self, name: str, **changes: Any) -> FlowConfig:
-        """A named configuration, with some fields changed."""
+        """The configuration of a name, with changes of some fields."""
         if name not in self.presets:
             raise ConfigError(
                 f"{self.name} has no configuration {name!r}.{suggest(name, self.presets)}"
@@ -140,5 +140,5 @@ def architecture_of(config: FlowConfig) -> Architecture:
 
 
 def build(config: FlowConfig) -> Flow:
-    """Make a flow with random weights from a configuration of any architecture."""
+    """Make a flow with random weights from the config of any architecture."""
     return architecture_of(config).build(config)

@@ -36,7 +36,7 @@ class Bijection(nn.Module):
         raise NotImplementedError
 
     def stability(self, size: tuple[int, int]) -> Stability | None:
-        """For linear maps with weights: how much the inverse amplifies errors on (H, W) maps."""
+        """For linear maps with weights: how much the inverse amplifies errors at a size (H, W)."""
         return None
 
     def proven_condition(self) -> float:

@@ -62,12 +62,12 @@ class Conv1x1(CachedBijection):
         return self.stability((1, 1)).condition
 
     def forward_weights(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """W, (C, C), and log|det W|."""
+        """W, (C, C), of a dtype, and log|det W|."""
         lower, upper, log_diagonal = self._factors(dtype)
         return (lower @ upper)[self.permutation], log_diagonal.sum()
 
     def inverse_weights(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """The inverse of W, (C, C), found in float64, and its log|det|."""
+        """The inverse of W, (C, C), of a dtype, found in float64, and its log|det|."""
         lower, upper, log_diagonal = self._factors(torch.float64)
         identity = torch.eye(len(lower), dtype=torch.float64, device=lower.device)
         half = torch.linalg.solve_triangular(lower, identity, upper=False, unitriangular=True)

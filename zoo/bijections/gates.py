@@ -51,11 +51,11 @@ class Gate(Bijection):
         raise NotImplementedError
 
     def stretch(self, y: Tensor, parameter: Tensor) -> Tensor:
-        """Apply the inverse of f."""
+        """Apply the inverse of f, with the parameter of each channel."""
         raise NotImplementedError
 
     def regulariser(self, y: Tensor, parameter: Tensor) -> Tensor:
-        """Evaluate gamma at each element."""
+        """Evaluate gamma at each element, with the parameter of each channel."""
         raise NotImplementedError
 
     def parameter(self) -> Tensor:
@@ -72,7 +72,8 @@ class Gate(Bijection):
 class SLogGate(Gate):
     """y = sign(x) ln(1 + alpha |x|) / alpha, from gamma(y) = alpha |y|, the l1 norm.
 
-    alpha is learned per channel between 1e-4 and 1, from 0.01; the identity as alpha -> 0.
+    alpha is learned for each of the channels between 1e-4 and 1, from 0.01; the identity as
+    alpha -> 0.
     """
 
     def squash(self, x: Tensor, parameter: Tensor) -> Tensor:
@@ -88,7 +89,8 @@ class SLogGate(Gate):
 class AsinhGate(Gate):
     """y = asinh(alpha x) / alpha, from gamma(y) = ln cosh(alpha y), a smooth l1 norm.
 
-    alpha is learned per channel between 1e-4 and 1, from 0.01; the identity as alpha -> 0.
+    alpha is learned for each of the channels between 1e-4 and 1, from 0.01; the identity as
+    alpha -> 0.
     """
 
     def squash(self, x: Tensor, parameter: Tensor) -> Tensor:
@@ -106,7 +108,7 @@ class AsinhGate(Gate):
 class LeakyReLUGate(Gate):
     """y = x for x >= 0, slope * x below; from a gamma that is constant on each side of 0.
 
-    The slope is learned per channel between 1/e and e, from 1, the identity.
+    The slope is learned for each of the channels between 1/e and e, from 1, the identity.
     """
 
     def squash(self, x: Tensor, parameter: Tensor) -> Tensor:

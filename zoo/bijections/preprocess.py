@@ -39,7 +39,10 @@ class Dequantize(Bijection):
         dtype: torch.dtype | None = None,
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Map integers of any dtype to (y, log_det); y is of `dtype` (default: torch's)."""
+        """Map integers x of any dtype to (y, log_det); y is of `dtype` (default: torch's).
+
+        Noise in [0, 1) is given, or drawn by the generator.
+        """
         x = x.to(dtype or (x.dtype if x.is_floating_point() else torch.get_default_dtype()))
         if noise is None:
             device = device_of(generator, x.device)

@@ -41,5 +41,5 @@ def render_card(folder: ModelFolder) -> str:
 
 
 def render(subject: Subject) -> str:
-    """The card of a model, with those figures that were drawn from its weights."""
+    """The card of a subject, with the figures that were drawn from its weights."""
     return join(*(section(subject) for section in SECTIONS)) + "\n"

@@ -1,10 +1,11 @@
-"""The parts of the README that repeat the cards: the table of models, the papers."""
+"""The parts of the README that repeat the cards: pretrained flows, their table, the papers."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from zoo.architectures import ARCHITECTURES
 from zoo.cards.markdown import fenced, percent, table
+from zoo.data import facts_of
 from zoo.files import write_atomically
 from zoo.sources import MODELS, list_models
 
@@ -25,6 +26,18 @@ def render_readme(readme: str) -> str:
         _, after = rest.split(end)
         readme = f"{before}{start}\n{render()}\n{end}{after}"
     return readme
+
+
+def pretrained() -> str:
+    """Sentences on the flows with published weights, by data set, and those without."""
+    names, found = list_models(pretrained=True), dict[str, list[str]]()
+    for model in map(MODELS.__getitem__, names):
+        found.setdefault(facts_of(model.dataset).title, []).append(f"`{model.architecture}`")
+    sets = "; on ".join(f"{title}: {', '.join(flows)}" for title, flows in found.items())
+    rest = len(MODELS) - len(names)
+    return (
+        f"**Pretrained** on {sets}.\n**Without weights** are {rest} more: they have recipes only."
+    )
 
 
 def models_table() -> str:
@@ -54,4 +67,8 @@ def papers() -> str:
     return fenced("\n".join(dict.fromkeys(paper.bibtex for paper in found if paper)), "bibtex")
 
 
-PARTS: dict[str, Callable[[], str]] = {"models": models_table, "papers": papers}
+PARTS: dict[str, Callable[[], str]] = {
+    "pretrained": pretrained,
+    "models": models_table,
+    "papers": papers,
+}

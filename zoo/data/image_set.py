@@ -13,28 +13,28 @@ Split = Literal["train", "val", "test", "all"]
 
 
 class ImageSet(ABC):
-    """A data set of images in a folder; each split is one tensor."""
+    """A data set of images in a folder, the directory; each split is one tensor."""
 
     def splits(self, directory: Path) -> tuple[Split, ...]:
-        """The splits that its files have; without "val", validation is split from train."""
+        """The splits of a directory; without "val", validation is split from train."""
         return ("train", "test")
 
     @abstractmethod
     def load(self, directory: Path, split: Split) -> Tensor:
-        """All images of one of its splits, or of "all", uint8 (N, C, H, W), to be read only.
+        """All images of a split in a directory, or of "all", uint8 (N, C, H, W), to be read only.
 
         Raises:
             DataError: If files are missing, damaged or not of this data set.
         """
 
     def training(self, directory: Path) -> Images:
-        """Rows to train on: the images of the training split."""
+        """Rows to train on: the images of the training split in a directory."""
         return Images(self.load(directory, "train"))
 
     def names(self, directory: Path, split: Split) -> Sequence[str] | None:
-        """Path of each image's file within the directory; None if images have no files."""
+        """Path of each file of a split within the directory; None if images have no files."""
         return None
 
     def labels(self, directory: Path, split: Split) -> Sequence[str | int | None] | None:
-        """Label of each image; None if nothing here reads labels of this data set."""
+        """Label of each image of a split in a directory; None if nothing here reads them."""
         return None

@@ -34,7 +34,7 @@ class Images(Dataset[Any]):
         self.rows = torch.arange(len(images)) if rows is None else rows
 
     def start(self, seed: int, epoch: int) -> None:
-        """Begin an epoch of training: whatever is random in it is a function of these."""
+        """Begin an epoch of training: all that is random in it is a function of seed and epoch."""
         self.place = (seed, epoch)
 
     def __len__(self) -> int:
@@ -50,7 +50,7 @@ class Images(Dataset[Any]):
 
 
 def loader(rows: Images, batch_size: int) -> DataLoader[Any]:
-    """Batches of a tensor's rows, in order."""
+    """Batches of `batch_size` rows, in order."""
     # By name: to predict, Lightning makes the loader again with another one.
     return DataLoader(rows, batch_size=batch_size, collate_fn=as_it_is, pin_memory=pinned())
 

@@ -151,7 +151,7 @@ class Flow(nn.Module):
         return self.flatten(levels), log_det
 
     def to_levels(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
-        """The same, with the latents by level (B, C_l, H_l, W_l) and without the check."""
+        """Map x as `forward` does, to latents by level (B, C_l, H_l, W_l), without the check."""
         with self._precision(), _no_autocast(x.device.type):
             x, log_det = self.preprocess(x)
             total, latents = log_det.double(), []
@@ -199,7 +199,7 @@ class Flow(nn.Module):
             return x, total + log_det
 
     def capture(self, on: bool = True) -> "Flow":
-        """Let a GPU replay `forward` and `inverse` as CUDA graphs; returns the flow.
+        """Let a GPU replay `forward` and `inverse` as CUDA graphs, if `on`; returns the flow.
 
         In evaluation, without gradients, and in float32: the second call of a shape records it,
         and later ones take one launch each. Changed weights are noticed, as by all caches. Each of
@@ -306,7 +306,7 @@ class Flow(nn.Module):
         return again_if_changed(lambda: self._to_images(*round_trip.decode(self, z, sides)))
 
     def encode_centres(self, images: Tensor) -> Tensor:
-        """Latents (B, D) of the bin centres, unverified, in the flow's dtype."""
+        """Latents (B, D) of the bin centres of images, unverified, in the flow's dtype."""
         x, _ = self.dequantize(images, noise=0.5, dtype=self.dtype)
         return self(x, trusted=True)[0]
 
@@ -552,7 +552,7 @@ class Flow(nn.Module):
 
     @staticmethod
     def finite(x: Tensor, log_det: Tensor) -> Tensor:
-        """Find the finite images of `inverse`, (B,) bool, from both of its results.
+        """Find the finite images x of `inverse`, (B,) bool, from both of its results.
 
         The sigmoid of a logit flow turns infinities into black and white; its log_det does not.
         """
@@ -671,7 +671,7 @@ class Flow(nn.Module):
         return [*shapes, (4 * channels, height // 2, width // 2)]
 
     def levels(self, z: Tensor, size: Size | None = None) -> list[Tensor]:
-        """Views (B, C_l, H_l, W_l) of flat latents (B, D): finest first, coarse last."""
+        """Views (B, C_l, H_l, W_l) of flat latents z (B, D) of a size: finest first."""
         shapes = self.level_shapes(size)
         lengths = [math.prod(shape) for shape in shapes]
         if not isinstance(z, Tensor):

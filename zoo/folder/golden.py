@@ -36,13 +36,13 @@ class Golden:
     natural: int
 
     def save(self, path: Path) -> None:
-        """Write the file golden.safetensors, atomically."""
+        """Write the file golden.safetensors to a path, atomically."""
         natural = torch.tensor(self.natural)
         write_atomically(path, save({**vars(self), "natural": natural}))
 
     @classmethod
     def load(cls, path: Path) -> "Golden":
-        """Read the file golden.safetensors."""
+        """Read the file golden.safetensors at a path."""
         try:
             tensors, _ = read_tensors(path)
             found = cls(**{**tensors, "natural": int(tensors["natural"])})  # type: ignore[arg-type]
@@ -97,7 +97,7 @@ class Golden:
 
 @torch.no_grad()
 def make_golden(flow: Flow, natural: Tensor | None = None) -> Golden:
-    """Golden tensors of a flow, from images of its data set (N, C, H, W) and hard ones."""
+    """Golden tensors of a flow, from natural images (N, C, H, W), if any, and hard ones."""
     kinds = hard_kinds(flow.config.channels, flow.config.size)
     hard = torch.cat([*(images[:1] for images in kinds.values()), kinds["noise"][1:]])[:HARD]
     images = hard if natural is None else torch.cat([natural, hard])

@@ -163,7 +163,7 @@ class ModelFolder:
             ) from error
 
     def text(self, name: str) -> str | None:
-        """The content of a text file, or None if there is none."""
+        """The content of the text file of this name, or None if there is none."""
         path = self.path / name
         return read_text(path) if path.is_file() else None
 
@@ -192,18 +192,18 @@ class ModelFolder:
         golden.save(self.path / GOLDEN)
 
     def write_evaluation(self, document: Mapping[str, Any]) -> Path:
-        """Write eval.json; return its path."""
+        """Write a document as eval.json; return its path."""
         path = self.path / EVALUATION
         write_json(path, dict(document))
         return path
 
     def write_config(self, document: Mapping[str, Any]) -> None:
-        """Write config.json."""
+        """Write a document as config.json."""
         write_json(self.path / CONFIG, dict(document))
         self.__dict__.pop("config", None)
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a text file, such as the card."""
+        """Write a text as the file of this name, such as the card."""
         write_atomically(self.path / name, text.encode())
 
     @contextmanager

@@ -32,7 +32,7 @@ def identity_of(config: FlowConfig, sha256: str) -> str:
 
 
 def is_identity(found: object, flow: Flow) -> bool:
-    """Whether an identity is a flow's; the first version of them are hashes of weights alone."""
+    """Whether an identity that was found is the flow's; the oldest are hashes of weights alone."""
     return found in (identity(flow), content_hash(flow.state_dict()))
 
 

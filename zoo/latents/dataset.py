@@ -68,7 +68,7 @@ class LatentSet(Dataset[Tensor]):
         return list(self.gather(indices))
 
     def gather(self, indices: Sequence[int]) -> Tensor:
-        """Latents (B, D) of several images, in any order."""
+        """Latents (B, D) of the images at some indices, in any order."""
         batch = torch.empty(len(indices), self._length, dtype=self.dtype)
         for shard, places, rows in self._by_shard(indices):
             batch[places] = self._latents(shard)[rows].to(self.dtype)
@@ -174,7 +174,7 @@ AGAIN = "Delete it and run flowzoo encode-dataset again: only missing shards are
 
 
 def load(folder: str | Path, model: str | None = None) -> LatentSet:
-    """Read what `flowzoo encode-dataset` wrote; see `LatentSet`."""
+    """Read the folder that `flowzoo encode-dataset` wrote; see `LatentSet` for the model."""
     return LatentSet(folder, model)
 
 

@@ -35,7 +35,7 @@ class LatentFile:
     latents: Sequence[Tensor]
 
     def save(self, path: Path) -> None:
-        """Write as sealed safetensors, atomically."""
+        """Write to a path as sealed safetensors, atomically."""
         about = {
             "model": self.model,
             "sha256": self.sha256,
@@ -46,7 +46,7 @@ class LatentFile:
 
     @classmethod
     def load(cls, path: Path) -> "LatentFile":
-        """Read a file of `save`.
+        """Read the file that `save` wrote to a path.
 
         Raises:
             LatentError: If it is missing, damaged or another kind of file.

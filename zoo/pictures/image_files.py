@@ -54,6 +54,7 @@ class Fitted:
             raise ImageError(f"the picture {self.name} does not lie in its frame.")
 
     def to_dict(self) -> dict[str, Any]:
+        """The same in JSON types."""
         return asdict(self)
 
     def restore(self, image: Tensor) -> Tensor:
@@ -99,7 +100,7 @@ def read_frames(path: Path, flow: Flow, fit: Fit | None, name: str) -> list[tupl
 
 
 def read_image(path: Path, flow: Flow, fit: Fit) -> tuple[Tensor, Fitted]:
-    """Read the one image of a file, as `read_frames` does; refuse several."""
+    """Read the one image of a path, fit to the flow as `read_frames` does; refuse several."""
     return _only(path, read_frames(path, flow, fit, path.stem))
 
 
@@ -150,7 +151,7 @@ def to_picture(image: Tensor) -> Image.Image:
 
 
 def write_image(image: Tensor, path: Path) -> None:
-    """Write a uint8 (C, H, W) image, atomically; the ending chooses the format, PNG is lossless."""
+    """Write a uint8 (C, H, W) image, atomically; the path's ending chooses the format."""
     kind = Image.registered_extensions().get(path.suffix.lower())
     if kind not in Image.SAVE:
         raise ImageError(f"{path} is named as no picture is. Use an ending such as .png.")
@@ -168,7 +169,10 @@ def write_image(image: Tensor, path: Path) -> None:
 
 
 def grid(images: Tensor, columns: int, scale: int = 2, gap: int = 1) -> Tensor:
-    """uint8 (N, C, H, W) images as one picture (C, H', W') of rows of `columns`, enlarged."""
+    """uint8 (N, C, H, W) images as one picture (C, H', W') of rows of `columns`.
+
+    Each pixel becomes `scale` x `scale`, and `gap` grey pixels lie between images.
+    """
     images = images.cpu()
     missing = -len(images) % columns
     images = torch.cat([images, images.new_zeros(missing, *images.shape[1:])])
@@ -179,12 +183,12 @@ def grid(images: Tensor, columns: int, scale: int = 2, gap: int = 1) -> Tensor:
 
 
 def write_grid(images: Tensor, path: Path, columns: int) -> None:
-    """Write uint8 (N, C, H, W) images as one picture of rows of `columns`."""
+    """Write uint8 (N, C, H, W) images to a path as one picture of rows of `columns`."""
     write_image(grid(images, columns), path)
 
 
 def upright_size(path: Path) -> Size:
-    """(H, W) of an image file as viewers show it, from its header."""
+    """(H, W) of the image at a path as viewers show it, from its header."""
     try:
         with Image.open(path) as picture:
             turned = picture.getexif().get(ORIENTATION, 1) >= 5
@@ -194,7 +198,7 @@ def upright_size(path: Path) -> Size:
 
 
 def open_picture(path: Path, mode: str) -> Image.Image:
-    """The one image of a file, in the mode "L" or "RGB".
+    """The one image of a file at a path, in the mode "L" or "RGB".
 
     Raises:
         ImageError: If the file is no image, has several, or more than 8 bits per channel.

@@ -67,7 +67,7 @@ def _endings() -> set[str]:
 
 
 def endings(paths: list[Path]) -> str:
-    """The endings of files and how many have each, such as "3 .txt, 1 without"."""
+    """The endings of paths and how many have each, such as "3 .txt, 1 without"."""
     found = [path.suffix.lower() or "without ending" for path in paths]
     counts = {ending: found.count(ending) for ending in sorted(set(found))}
     return ", ".join(f"{count} {ending}" for ending, count in counts.items())

@@ -72,9 +72,13 @@ def push_flow(
 
 
 def push_all(owner: str, **options: Any) -> dict[str, ModelFolder]:
-    """Publish every pretrained model of the zoo as OWNER/NAME, and OWNER/flowzoo as their index.
+    """Publish every pretrained model of the zoo as OWNER/NAME, and an index of them.
 
-    All of them are validated before the first is uploaded. Options and errors as for `push`.
+    All of them are validated before the first is uploaded. Errors are as for `push`.
+
+    Args:
+        owner: Account of the Hub.
+        **options: Options of `push`.
 
     Returns:
         The models' folders, by what `zoo.load` takes.
@@ -123,7 +127,7 @@ def _check_hard_images(flow: Flow) -> None:
 
 
 def usage(pinned: str, folder: ModelFolder) -> str:
-    """The lines that load a published folder, to paste."""
+    """The lines that load a published folder from its pinned source, to paste."""
     arguments = f'"{folder.architecture}", weights="{pinned}", trust_repo=True'
     return (
         f'torch.hub.load("{GITHUB}:v{__version__}", {arguments})\n'
