@@ -17,6 +17,7 @@ from zoo.cli.models import adopt, info, ls
 from zoo.cli.onnx_export import export_onnx
 from zoo.cli.sharing import pull, push
 from zoo.cli.steering import directions, edit, score
+from zoo.cli.web_page import open_page
 from zoo.errors import FlowzooError
 from zoo.training.memory import keep_memory
 
@@ -44,6 +45,7 @@ app = typer.Typer(
 )
 for command in COMMANDS:
     app.command()(command)
+app.command("app")(open_page)
 for lightning in OF_LIGHTNING:
     app.command(context_settings=PASSED_ON)(lightning)
 
