@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from zoo.app.markup import picture, row
-from zoo.app.requests import on
+from zoo.app.requests import on, on_upload
 from zoo.app.shown import Shown
 from zoo.app.uploads import generator_of, read_upload
 from zoo.errors import ArgumentError
@@ -40,12 +40,12 @@ def edit_tab(shown: Shown) -> None:
     def take(file: str | None) -> tuple[Any, ...]:
         pixels, _ = read_upload(file, shown.flow)
         places = project(shown, pixels)
-        return None, pixels, places, row(picture(pixels[0], "before")), *places
+        return pixels, places, row(picture(pixels[0], "before")), *places
 
     def change(pixels: Tensor | None, places: list[float], *numbers: Any) -> str:
         return edit(shown, pixels, places, *numbers)
 
-    on([upload.upload], take, [upload], [upload, image, start, result, *sliders])
+    on_upload(upload, take, [image, start, result, *sliders])
     triggers = [button.click, *(slider.release for slider in [*sliders, *heats])]
     on(triggers, change, [image, start, chosen, seed, *sliders, *heats], result)
 

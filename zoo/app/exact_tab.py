@@ -1,12 +1,13 @@
 """An image, its latents by level, and the image decoded from them."""
 
 import time
+from functools import partial
 
 import gradio as gr
 from torch import Tensor
 
 from zoo.app.markup import link, picture, row, strip, words
-from zoo.app.requests import on
+from zoo.app.requests import on_upload
 from zoo.app.shown import Shown
 from zoo.app.uploads import read_upload, taken
 from zoo.cards.markdown import times
@@ -19,7 +20,7 @@ from zoo.pictures.shades import shade
 
 # Latents beyond so many standard deviations are black or white.
 DEVIATIONS = 3.0
-MOST_IMAGES = 64
+COLUMNS, MOST_IMAGES = 8, 64
 
 
 def exact_tab(shown: Shown) -> None:
@@ -36,8 +37,8 @@ def exact_tab(shown: Shown) -> None:
         label="Drop a file of latents", type="filepath", height=140, elem_id="exact-latents"
     )
     decoded = gr.HTML(elem_id="exact-decoded")
-    on([image.upload], lambda *given: (None, encode(shown, *given)), [image, fit], [image, encoded])
-    on([latents.upload], lambda file: (None, decode(shown, file)), [latents], [latents, decoded])
+    on_upload(image, partial(encode, shown), [encoded], fit)
+    on_upload(latents, partial(decode, shown), [decoded])
 
 
 def encode(shown: Shown, upload: str | None, fit: Fit) -> str:
@@ -79,8 +80,8 @@ def _levels(shown: Shown, z: Tensor, fitted: Fitted) -> list[str]:
         strip(
             shade(part[0, :, None].cpu(), -DEVIATIONS, DEVIATIONS),
             f"latents of {name}: {times(part.shape[1:])}",
-            columns=max(2, round(len(part[0]) ** 0.5)),
-            side=84,
+            columns=max(n for n in range(1, COLUMNS + 1) if part.shape[1] % n == 0),
+            side=56,
         )
         for name, part in zip(shown.levels, parts, strict=True)
     ]

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from zoo.app.markup import drawing, picture, row, words
-from zoo.app.requests import on
+from zoo.app.requests import on_upload
 from zoo.app.shown import Shown
 from zoo.app.uploads import generator_of, read_upload
 from zoo.cards.markdown import percent
@@ -22,7 +22,7 @@ def judge_tab(shown: Shown) -> None:
     """Bits/dim and scores of an image among those of the test split, and its map."""
     upload = gr.File(label="Drop an image", type="filepath", height=140, elem_id="judge-image")
     result = gr.HTML(elem_id="judge-result")
-    on([upload.upload], lambda file: (None, judge(shown, file)), [upload], [upload, result])
+    on_upload(upload, partial(judge, shown), [result])
 
 
 def judge(shown: Shown, upload: str | None) -> str:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo.app.markup import data_uri, link, picture, row, strip
-from zoo.app.requests import on
+from zoo.app.requests import on, on_upload
 from zoo.app.shown import Shown
 from zoo.app.uploads import read_upload
 from zoo.errors import ArgumentError
@@ -20,7 +20,8 @@ def mix_tab(shown: Shown) -> None:
     """Interpolate between two images, and swap levels of their latents."""
     images = [gr.State(), gr.State()]
     with gr.Row():
-        fields = [_field(shown, name, k, images[k]) for k, name in enumerate(("first", "second"))]
+        for k, name in enumerate(("first", "second")):
+            _field(shown, name, k, images[k])
     with gr.Row():
         steps = gr.Slider(3, 16, 8, step=1, label="Images of the path, both ends included")
         names = [(name, k) for k, name in enumerate(shown.levels)]
@@ -30,22 +31,20 @@ def mix_tab(shown: Shown) -> None:
     button = gr.Button("Mix", variant="primary", elem_id="mix-run")
     result = gr.HTML(elem_id="mix-result")
     on([button.click], partial(mix, shown), [*images, steps, swapped], result)
-    assert len(fields) == len(images)
 
 
-def _field(shown: Shown, name: str, k: int, image: Any) -> Any:
+def _field(shown: Shown, name: str, k: int, image: Any) -> None:
     """A field that takes an image into a state."""
     with gr.Column():
         label = f"Drop the {name} image"
         upload = gr.File(label=label, type="filepath", height=140, elem_id=f"mix-{k}")
         view = gr.HTML(elem_id=f"mix-view-{k}")
 
-    def take(file: str | None) -> tuple[None, Tensor, str]:
+    def take(file: str | None) -> tuple[Tensor, str]:
         pixels, _ = read_upload(file, shown.flow)
-        return None, pixels, row(picture(pixels[0], name))
+        return pixels, row(picture(pixels[0], name))
 
-    on([upload.upload], take, [upload], [upload, image, view])
-    return upload
+    on_upload(upload, take, [image, view])
 
 
 def mix(

@@ -22,6 +22,21 @@ def on(
     )
 
 
+def on_upload(
+    upload: Any, function: Callable[..., Any], outputs: Sequence[Any], *more: Any
+) -> None:
+    """Call a function with an upload and more inputs when it comes; empty its field afterwards."""
+    asked = gr.on(
+        [upload.upload],
+        one_line(function),
+        [upload, *more],
+        list(outputs),
+        api_visibility="private",
+        **QUEUE,
+    )
+    asked.then(lambda: None, None, upload, queue=False, api_visibility="private")
+
+
 def one_line(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, with the error of the page for a FlowzooError."""
 

@@ -19,10 +19,14 @@ MOST_PIXELS, MOST_KEPT = 2**24, 2**16
 
 @contextmanager
 def taken(upload: str | None) -> Iterator[Path]:
-    """Give the path of an upload, and remove the file in the end; errors name it without folder."""
-    if upload is None:
-        raise ArgumentError("no file has come. Drop one into its field.")
-    path = Path(upload)
+    """Give the path of an upload, and remove the file in the end; errors name it without folder.
+
+    Raises:
+        ArgumentError: If there is none. Equal files share a path: another visitor's may be done.
+    """
+    path = Path(upload or "")
+    if not path.is_file():
+        raise ArgumentError("no file has come. Drop one into its field, once more if need be.")
     try:
         yield path
     except FlowzooError as error:
