@@ -1,11 +1,14 @@
 """The page in Chromium: served from this process, watched for requests to anywhere else."""
 
+import io
 import os
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from PIL import Image
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -78,9 +81,12 @@ class Visitor:
         self.page.wait_for_selector(".toast-body", state="detached")
         return text
 
-    def screenshot(self, name: str) -> None:
+    def screenshot(self, name: str, whole: bool = True) -> None:
+        """Keep a picture of the page, of few colours, or of what is on the screen."""
         if SCREENSHOTS:
-            self.page.screenshot(path=Path(SCREENSHOTS, f"{name}.png"), full_page=True)
+            picture = Image.open(io.BytesIO(self.page.screenshot(full_page=whole)))
+            path = Path(SCREENSHOTS, f"{name}.png")
+            picture.convert("RGB").quantize(64).save(path, optimize=True)
 
     def strangers(self) -> set[str]:
         """Addresses beyond this machine that the browser asked for."""

@@ -4,12 +4,13 @@ import base64
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from tests.app.browser import CALLED, CHROMIUM, LOOPBACK, Visitor, chromium
-from zoo.latents import Directions, directions
+from zoo.latents import directions
 from zoo.pictures import write_image
 from zoo.sources import load, parse
 
@@ -18,11 +19,10 @@ pytest.importorskip("gradio", reason="gradio is not installed")
 
 MODEL = "finc_mnist"
 NATURAL = parse(MODEL).folder().golden.images
-FOLDER = Path
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
+def served():
     if CHROMIUM is None:
         pytest.skip("there is no Chromium")
     from zoo.app import serve
@@ -57,7 +57,7 @@ def digits(tmp_path_factory) -> list[Path]:
 def opened(address: str) -> torch.Tensor:
     """Pixels of a picture inside the page."""
     data = base64.b64decode(address.split(",")[1])
-    return torch.from_numpy(__import__("numpy").array(Image.open(io.BytesIO(data))))
+    return torch.from_numpy(np.array(Image.open(io.BytesIO(data))))
 
 
 def test_an_image_comes_back_and_so_do_its_saved_latents(visitor, digits, tmp_path) -> None:
@@ -151,7 +151,7 @@ def test_the_card_and_the_certificate_are_shown(visitor) -> None:
     assert visitor.pictures("about-card", 6)[0].startswith("data:image/png")
     visitor.page.click("#about-run")
     visitor.page.wait_for_selector("#about-certificate :text('blocks.0')")
-    visitor.screenshot("about")
+    visitor.screenshot("about", whole=False)
 
 
 def test_two_visitors_at_once_do_not_mix(browser, served, digits) -> None:
@@ -211,4 +211,3 @@ def test_nothing_was_asked_of_another_machine(visitor) -> None:
 def test_the_server_is_on_the_loopback(served) -> None:
     assert served.local_url.startswith("http://127.0.0.1:")
     assert served.share_url is None
-    assert isinstance(Directions, type)

@@ -54,9 +54,7 @@ def _maps(shown: Shown, image: Tensor) -> list[str]:
     """A picture of each level of the likelihood map, light where latents are unlikely."""
     maps = -shown.flow.likelihood_map(image)[0].cpu()
     return [
-        picture(
-            shade(nats[None], float(nats.min()), float(nats.max())), f"light: unlikely, {name}"
-        )
+        picture(shade(nats[None], float(nats.min()), float(nats.max())), f"light: unlikely, {name}")
         for name, nats in zip(shown.levels, maps, strict=True)
     ]
 

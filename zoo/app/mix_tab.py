@@ -58,7 +58,7 @@ def mix(
     pair = shown.flow.decode(swap(shown, torch.cat([a, b]), swapped))
     moving = f'<figure><img src="{data_uri(gif, "image/gif")}" alt="animation"></figure>'
     return (
-        row(strip(path, "the path of the latents from the first to the second", len(path), 84))
+        row(strip(path, "the path of the latents from the first to the second", len(path), 56))
         + row(
             moving,
             picture(pair[0], "first, with the chosen levels of the second"),

@@ -36,9 +36,7 @@ def sample_tab(shown: Shown) -> None:
     on([button.click], partial(sample, shown), [count, seed, label, *heats], result)
 
 
-def sample(
-    shown: Shown, count: float, seed: float | None, label: int | None, *heats: float
-) -> str:
+def sample(shown: Shown, count: float, seed: float | None, label: int | None, *heats: float) -> str:
     """Images drawn at temperatures of all levels, of a class if one is chosen."""
     options: dict[str, Any] = {} if label is None else {"label": label}
     images = shown.flow.sample(
