@@ -45,7 +45,7 @@ class Visitor:
     def __init__(self, browser, url: str) -> None:
         self.requests: list[str] = []
         self.page = browser.new_context(viewport={"width": 1000, "height": 800}).new_page()
-        self.page.set_default_timeout(60_000)
+        self.page.set_default_timeout(240_000)
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(url)
         self.page.wait_for_selector("#exact-image input", state="attached")

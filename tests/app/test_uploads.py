@@ -1,4 +1,4 @@
-"""What the page does with files, without a browser."""
+"""Files and numbers of visitors, without a browser."""
 
 import io
 from pathlib import Path

@@ -13,7 +13,7 @@ from zoo.folder.model_folder import CARD, FIGURES
 
 
 def about_tab(shown: Shown) -> None:
-    """What the flow is, what is proven of it, and whom to cite."""
+    """Show the card, the certificate on demand, and the paper."""
     paper = find_architecture(shown.folder.architecture).paper
     button = gr.Button("Measure the certificate", elem_id="about-run")
     table = gr.Code(label="Certificate", language=None, elem_id="about-certificate")

@@ -34,7 +34,8 @@ def on_upload(
         api_visibility="private",
         **QUEUE,
     )
-    asked.then(lambda: None, None, upload, queue=False, api_visibility="private")
+    for after in (asked.success, asked.failure):
+        after(lambda: None, None, upload, queue=False, api_visibility="private")
 
 
 def one_line(function: Callable[..., Any]) -> Callable[..., Any]:
