@@ -1,5 +1,7 @@
 """The page in the browser as a Space of the Hugging Face Hub."""
 
+from typing import Any
+
 from zoo import __version__
 from zoo.cards.facts import GITHUB
 from zoo.sources import HUB, list_models
@@ -33,7 +35,7 @@ def push_space(owner: str, *, private: bool = False, token: str | bool | None = 
         from huggingface_hub import CommitOperationAdd, HfApi
 
         api = HfApi(token=token, library_name=NAME)
-        options = {"repo_id": repository.repo_id, "repo_type": "space"}
+        options: dict[str, Any] = {"repo_id": repository.repo_id, "repo_type": "space"}
         api.create_repo(**options, space_sdk="gradio", private=private, exist_ok=True)
         operations = [CommitOperationAdd(name, text) for name, text in files(owner).items()]
         commit = api.create_commit(**options, operations=operations, commit_message="flowzoo push")
@@ -48,7 +50,7 @@ def files(owner: str) -> dict[str, bytes]:
     folder = installed if installed.is_dir() else PACKAGE.parent / "space"
     texts = {name: (folder / name).read_text(encoding="utf-8") for name in FILES}
     card = RepoCard(texts["README.md"])
-    card.data.models = [f"{owner}/{name}" for name in list_models(pretrained=True)]
+    card.data["models"] = [f"{owner}/{name}" for name in list_models(pretrained=True)]
     texts["README.md"] = str(card)
     texts["requirements.txt"] = requirement()
     return {name: text.encode() for name, text in texts.items()}
