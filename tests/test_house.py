@@ -25,7 +25,7 @@ ROOMS = (
         "pictures",
     ),
     *("architectures", "data", "folder", "sources", "latents", "evaluation", "cards", "publish"),
-    *("export", "training", "tabular", "cli"),
+    *("export", "training", "tabular", "app", "cli"),
 )
 GROUND = ("", "__main__")  # the package itself, which is on top of all
 MODULES = {

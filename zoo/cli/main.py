@@ -15,15 +15,16 @@ from zoo.cli.fitting import export, train, train_tabular
 from zoo.cli.measuring import card, evaluate
 from zoo.cli.models import adopt, info, ls
 from zoo.cli.onnx_export import export_onnx
-from zoo.cli.sharing import pull, push
+from zoo.cli.sharing import pull, push, push_space
 from zoo.cli.steering import directions, edit, score
+from zoo.cli.web_page import open_page
 from zoo.cli.wording import in_commands
 from zoo.errors import FlowzooError
 from zoo.training.memory import keep_memory
 
 COMMANDS = (
     *(ls, info, encode, encode_dataset, decode, sample, interpolate, evaluate, card),
-    *(directions, edit, score, export, export_onnx, adopt, pull, push, demo),
+    *(directions, edit, score, export, export_onnx, adopt, pull, push, push_space, demo),
 )
 # All options of these are LightningCLI's, --help too.
 OF_LIGHTNING = (train, train_tabular)
@@ -45,6 +46,7 @@ app = typer.Typer(
 )
 for command in COMMANDS:
     app.command()(command)
+app.command("app")(open_page)
 for lightning in OF_LIGHTNING:
     app.command(context_settings=PASSED_ON)(lightning)
 

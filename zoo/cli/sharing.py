@@ -56,3 +56,13 @@ def push(
     console.print(f"published; the lines to paste ({GITHUB} is where flowzoo is on GitHub):")
     for where, folder in pinned.items():
         console.print(publish.usage(where, folder), soft_wrap=True)
+
+
+def push_space(
+    owner: Annotated[str, typer.Option(help="Account of the Hub that it becomes one of.")],
+    private: Annotated[bool, typer.Option("--private", help="Seen by the owner only.")] = False,
+) -> None:
+    """Publish the page of `flowzoo app` as the Space OWNER/flowzoo."""
+    from zoo import publish
+
+    console.print(f"published: {publish.push_space(owner, private=private)}", soft_wrap=True)

@@ -36,13 +36,17 @@ class LatentFile:
 
     def save(self, path: Path) -> None:
         """Write to a path as sealed safetensors, atomically."""
+        write_atomically(path, self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """The bytes of the file."""
         about = {
             "model": self.model,
             "sha256": self.sha256,
             "images": [image.to_dict() for image in self.images],
         }
         tensors = {str(i): z.contiguous().clone() for i, z in enumerate(self.latents)}
-        write_atomically(path, seal(tensors, about))
+        return seal(tensors, about)
 
     @classmethod
     def load(cls, path: Path) -> "LatentFile":

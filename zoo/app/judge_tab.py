@@ -1,0 +1,68 @@
+"""The likelihood of an image, its scores, and where it is unlikely."""
+
+import io
+from functools import partial
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+from torch import Tensor
+
+from zoo.app.markup import drawing, picture, row, words
+from zoo.app.requests import on_upload
+from zoo.app.shown import Shown
+from zoo.app.uploads import generator_of, read_upload
+from zoo.cards.markdown import percent
+from zoo.cards.outlying import share_above
+from zoo.errors import require
+from zoo.pictures.shades import shade
+
+
+def judge_tab(shown: Shown) -> None:
+    """Bits/dim and scores of an image among those of the test split, and its map."""
+    upload = gr.File(label="Drop an image", type="filepath", height=140, elem_id="judge-image")
+    result = gr.HTML(elem_id="judge-result")
+    on_upload(upload, partial(judge, shown), [result])
+
+
+def judge(shown: Shown, upload: str | None) -> str:
+    """The scores of an image, the histogram with its place, and its map of likelihood."""
+    flow, measured = shown.flow, shown.folder.evaluation
+    image, fitted = read_upload(upload, flow)
+    score = partial(flow.score, image, generator=generator_of(0))
+    bits = float(score("likelihood"))
+    said = [f"{bits:.3f} bits/dim.", f"Complexity score: {float(score('complexity')):.3f}."]
+    if measured is not None:
+        said += _among(float(score("typicality", typical=measured["bits_per_dim"])), bits, measured)
+    said.append(f"The image was taken {fitted.changes}. The higher a score, the more unusual.")
+    figures = [picture(image[0], "image"), *_maps(shown, image)]
+    if measured is not None:
+        figures.append(drawing(_histogram(measured, bits), "bits/dim of whole sets, and the image"))
+    return words(" ".join(said)) + row(*figures)
+
+
+def _among(typicality: float, bits: float, measured: dict[str, Any]) -> list[str]:
+    """Sentences that need an evaluation."""
+    share = percent(share_above(measured["likelihood_histogram"], bits))
+    return [
+        f"Typicality score: {typicality:.3f}, against a mean of {measured['bits_per_dim']:.3f}.",
+        f"About {share} of the test split's images are less likely.",
+    ]
+
+
+def _maps(shown: Shown, image: Tensor) -> list[str]:
+    """A picture of each level of the likelihood map, light where latents are unlikely."""
+    maps = -shown.flow.likelihood_map(image)[0].cpu()
+    return [
+        picture(shade(nats[None], float(nats.min()), float(nats.max())), f"light: unlikely, {name}")
+        for name, nats in zip(shown.levels, maps, strict=True)
+    ]
+
+
+def _histogram(measured: dict[str, Any], bits: float) -> Image.Image:
+    """The histogram of the card, with a line where the image is."""
+    figure = require("zoo.cards.figures", "app").likelihood(measured["likelihood_histogram"])
+    figure.axes[0].axvline(bits, color="black", linestyle="--")
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=90)
+    return Image.open(data)
