@@ -32,7 +32,7 @@ CALLS = {
 
 @pytest.fixture(autouse=True)
 def asked(monkeypatch) -> list[Tensor]:
-    """What the calls ask."""
+    """Questions that the calls ask."""
     monkeypatch.setattr(cache, "DEFERRED", ("cpu",))
     monkeypatch.setattr(cache, "_same", lambda a, b: (a == b).all())
     agree, asked = cache.Watch.agree, []

@@ -1,4 +1,4 @@
-"""What the Hub sends is bounded in time and in size."""
+"""Downloads from the Hub are bounded in time and in size."""
 
 import json
 import time
