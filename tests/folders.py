@@ -11,6 +11,9 @@ from zoo.folder import Golden, ModelFolder
 from zoo.sources import MODELS
 from zoo.training import export_folder
 
+# A model of the zoo without weights.
+UNPUBLISHED = next(name for name, model in MODELS.items() if model.sha256 is None)
+
 
 def folder_of(name: str) -> Path:
     """Folder of a model of the zoo."""

@@ -42,7 +42,10 @@ def metadata(folder: Path) -> dict[str, Any]:
 
 @every_model
 def test_the_paper_is_tagged_where_it_is_on_arxiv(name: str) -> None:
-    papers = {"finc": "2301.09266", "cinc": "2107.01358", "cinc_quad": "2107.01358"}
+    papers = {
+        **{"finc": "2301.09266", "cinc": "2107.01358", "cinc_quad": "2107.01358"},
+        **{"emerging": "1901.11137", "glow": "1807.03039"},
+    }
     expected = papers.get(MODELS[name].architecture)
     tags = [tag for tag in metadata(folder_of(name))["tags"] if tag.startswith("arxiv:")]
     assert tags == ([f"arxiv:{expected}"] if expected else [])

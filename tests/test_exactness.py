@@ -105,7 +105,7 @@ def test_each_image_gets_the_precision_that_it_takes(monkeypatch) -> None:
     monkeypatch.setattr(
         Flow,
         "inverse",
-        lambda self, z, size=None: decoded.append((self.dtype, len(z))) or _zeros(z),
+        lambda self, z, size=None, **_: decoded.append((self.dtype, len(z))) or _zeros(z),
     )
     flow.decode(z)
     assert decoded == [(torch.float32, 6), (torch.float64, 1)]

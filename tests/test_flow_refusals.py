@@ -101,7 +101,7 @@ def test_bad_images_say_what_is_right(images, message: str) -> None:
         (torch.full((2, 96), math.nan), None, "NaN or infinity"),
         (torch.zeros(2, 96, dtype=torch.float16), None, "float32 or float64"),
         (torch.zeros(2, 96, dtype=torch.long), None, "float32 or float64"),
-        ([0.0], None, "got list"),
+        ([0.0], None, "what encode made of a list"),
     ],
 )
 def test_bad_latents_say_what_is_right(z, size, message: str) -> None:

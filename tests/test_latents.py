@@ -107,7 +107,9 @@ def test_latents_decode_in_the_precision_that_they_were_verified_in(
     data, seen = zoo.latents.load(shards.folder), []
     inverse = Flow.inverse
     monkeypatch.setattr(
-        Flow, "inverse", lambda flow, z, size: (seen.append(z), inverse(flow, z, size))[1]
+        Flow,
+        "inverse",
+        lambda flow, z, *rest, **how: (seen.append(z), inverse(flow, z, *rest, **how))[1],
     )
     assert torch.equal(data.decode([24, 11, 3, 15]), IMAGES[[24, 11, 3, 15]])
     assert torch.equal(seen[0], torch.stack([latents[2][4], latents[0][3], latents[1][5].float()]))

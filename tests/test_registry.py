@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 import zoo
-from tests.folders import folder_of, read_config, read_golden
+from tests.folders import UNPUBLISHED, folder_of, read_config, read_golden
 from tests.test_flow import tiny
 from zoo.errors import ArgumentError, ImageError, UnknownModelError, WeightsError
 from zoo.exact.patterns import hard_images
@@ -63,10 +63,9 @@ def test_a_path_is_no_source() -> None:
 
 
 def test_pretrained_never_means_random() -> None:
-    with pytest.raises(
-        WeightsError, match="no weights of glow_cifar10 .* Pretrained are: .*finc_mnist"
-    ):
-        zoo.load("glow_cifar10")
+    message = f"no weights of {UNPUBLISHED} .* Pretrained are: .*finc_mnist"
+    with pytest.raises(WeightsError, match=message):
+        zoo.load(UNPUBLISHED)
 
 
 # One schema for every set of published weights.

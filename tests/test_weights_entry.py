@@ -9,7 +9,7 @@ from PIL import Image
 
 import hubconf
 import zoo
-from tests.folders import folder_of
+from tests.folders import UNPUBLISHED, folder_of
 from zoo.errors import ArgumentError, ImageError, UnknownModelError, WeightsError
 from zoo.folder.model_folder import WEIGHTS
 from zoo.sources import MODELS, names
@@ -33,11 +33,11 @@ def test_entrypoints_load_published_weights_by_default_and_by_version(options) -
 
 
 def test_entrypoints_without_weights_build_the_flow() -> None:
-    assert hub("glow_mnist").config == MODELS["glow_mnist"].config
-    assert hub("glow_mnist").origin is None
+    assert hub(UNPUBLISHED).config == MODELS[UNPUBLISHED].config
+    assert hub(UNPUBLISHED).origin is None
     for options in ({"pretrained": True}, {"weights": "DEFAULT"}):
-        with pytest.raises(WeightsError, match="no weights of glow_mnist"):
-            hub("glow_mnist", **options)
+        with pytest.raises(WeightsError, match=f"no weights of {UNPUBLISHED}"):
+            hub(UNPUBLISHED, **options)
 
 
 def test_another_version_is_refused() -> None:
@@ -49,7 +49,7 @@ def test_weights_that_replace_others_are_the_next_version(monkeypatch) -> None:
     sha256 = MODELS["finc_mnist"].sha256
     assert names._next_version("finc_mnist", sha256) == 1
     assert names._next_version("finc_mnist", "another") == 2
-    assert names._next_version("glow_mnist", "the first") == 1
+    assert names._next_version(UNPUBLISHED, "the first") == 1
     assert names._next_version("new_mnist", "the first") == 1
 
 
@@ -84,8 +84,8 @@ def test_a_folder_has_weights_too() -> None:
     [
         ("finc_mnits", UnknownModelError, "Did you mean finc_mnist"),
         ("finc_mnist.V7", UnknownModelError, "not V7"),
-        ("glow_mnist", WeightsError, "no weights of glow_mnist"),
-        ("glow_mnist.V1", WeightsError, "no weights of glow_mnist"),
+        (UNPUBLISHED, WeightsError, f"no weights of {UNPUBLISHED}"),
+        (f"{UNPUBLISHED}.V1", WeightsError, f"no weights of {UNPUBLISHED}"),
         (Path("models"), ArgumentError, "a source is a string"),
     ],
 )

@@ -96,7 +96,7 @@ def test_a_flow_of_one_s_own_loop_is_saved(tmp_path, monkeypatch, registries) ->
     config = read_config(tmp_path / "models" / "by_hand")
     assert (config["name"], config["dataset"], config["license"]) == ("by_hand", "cells", "mit")
     assert {path.name for path in (tmp_path / "models" / "by_hand").iterdir()} == {
-        *("config.json", "model.safetensors", "golden.safetensors", "README.md")
+        *("config.json", "model.safetensors", "golden.safetensors", "README.md", "notebook.ipynb")
     }
     assert zoo.list_presets("shear") == ["small"]
     assert {"shear"} < set(zoo.list_architectures())

@@ -13,8 +13,8 @@ from tests.site.reference import ROOMS, arguments, public_callables
 TENSORS = {"x", "y", "z"}
 # Docstrings that send the reader on say where.
 ELSEWHERE = re.compile(r"(see|as for|Inverse of|Options of) `[\w.]+`")
-# The command line has a page of its own, and the flow is in `zoo`.
-NOT_LISTED = {"zoo.cli", "zoo.flow"}
+# The command line and the web page have pages of their own, and the flow is in `zoo`.
+NOT_LISTED = {"zoo.app", "zoo.cli", "zoo.flow"}
 
 
 def missing(function: object, text: str) -> list[str]:

@@ -12,6 +12,10 @@ from zoo.cards.markdown import fenced
 from zoo.folder.model_folder import CARD, FIGURES
 
 
+# A picture of another machine that is a link: the page asks none.
+BADGE = re.compile(r"\[!\[[^\]]*\]\(https?://[^)]*\)\]\([^)]*\)\n*")
+
+
 def about_tab(shown: Shown) -> None:
     """Show the card, the certificate on demand, and the paper."""
     paper = find_architecture(shown.folder.architecture).paper
@@ -26,6 +30,7 @@ def card(shown: Shown) -> str:
     """The card without its front matter, its figures inside it."""
     text = shown.folder.text(CARD) or "This flow has no card."
     _, _, body = text.split("---\n", 2) if text.startswith("---\n") else ("", "", text)
+    body = BADGE.sub("", body)
     return re.sub(r"\]\((\w+\.png)\)", lambda match: _inside(shown, match[1]), body)
 
 

@@ -245,11 +245,14 @@ def deferred(device: torch.device) -> bool:
 
 def _same(a: Tensor, b: Tensor) -> Tensor:
     # On the CPU many times faster, and anywhere else a wait.
-    return torch.tensor(torch.equal(a, b)) if a.device.type == "cpu" else (a == b).all()
+    if a.device.type == "cpu":
+        return torch.tensor(torch.equal(a, b), device=a.device)
+    return (a == b).all()
 
 
 def _recording(device: torch.device) -> bool:
-    return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
+    begun = device.type == "cuda" and torch.cuda.is_initialized()
+    return begun and torch.cuda.is_current_stream_capturing()
 
 
 def _content(weights: Iterable[Tensor]) -> dict[Hashable, Tensor]:

@@ -191,8 +191,9 @@ class CornerConv(CachedBijection):
         return channels_last.movedim(-1, 1)
 
     def _log_det(self, x: Tensor, sign: int) -> Tensor:
-        pixels = sign * x.shape[2] * x.shape[3]
-        total = self.cached(("log_det", x.dtype, pixels), lambda: pixels * self._sum(x.dtype))
+        total = self.cached(("log_det", x.dtype, sign), lambda: sign * self._sum(x.dtype))
+        if self.raw_log_diagonal is not None:
+            total = total * (x.shape[2] * x.shape[3])
         return total.expand(x.shape[0])
 
     def _sum(self, dtype: torch.dtype) -> Tensor:

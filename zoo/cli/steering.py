@@ -162,6 +162,10 @@ def score(
     check_outputs([output], read, overwrite=overwrite)
     pixels, generator = list(read.values()), torch.Generator().manual_seed(seed)
     typical = (source.folder().evaluation or {}).get("bits_per_dim")
+    if method == "typicality" and typical is None:
+        raise ArgumentError(
+            f"typicality needs the mean bits/dim of its data: flowzoo evaluate {model} first."
+        )
     options = {"typical": typical} if method == "typicality" else {}
 
     def run(chosen: list[int]) -> Tensor:

@@ -11,6 +11,7 @@ WORDS = {
     "Use flow.cpu(), or --trainer": "Use --trainer",
     " (allow_inexact=True)": "",
     "where flow.encode takes": "where encoding takes",
+    'method="paper" takes': "--method paper takes",
     "steps, both ends included,": "--steps, both ends included,",
     "temperature must be": "--temperature must be",
 }

@@ -521,7 +521,8 @@ class Flow(nn.Module):
             NonFiniteError: If a sample is NaN or infinite, rather than hiding it.
         """
         z = self.draw(n, temperature=temperature, size=size, generator=generator, label=label)
-        return again_if_changed(lambda: self._to_images(*self.inverse(z, size, trusted=True)))
+        sides = self._check_size(size)
+        return again_if_changed(lambda: self._to_images(*self.inverse(z, sides, trusted=True)))
 
     @torch.no_grad()
     @where_float64_is
@@ -747,7 +748,7 @@ class Flow(nn.Module):
 
     @staticmethod
     def from_pretrained(source: str, **options: Any) -> "Flow":
-        """Load a flow: `zoo.load` by another name, with its options."""
+        """Load a flow from a source: `zoo.load` by another name, with its options."""
         flow: Flow = importlib.import_module("zoo.sources").load(source, **options)
         return flow
 

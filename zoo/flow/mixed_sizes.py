@@ -105,7 +105,8 @@ def _pixels(image: Any, channels: int) -> Tensor:
         or image.shape[0] != channels
         or image.numel() == 0
     ):
-        kind = f"{image.dtype} {tuple(image.shape)}" if isinstance(image, Tensor) else type(image)
+        tensor = isinstance(image, Tensor)
+        kind = f"{image.dtype} {tuple(image.shape)}" if tensor else type(image).__name__
         raise ImageError(
             f"images of a list must be uint8 tensors ({channels}, h, w), NumPy arrays "
             f"(h, w, {channels}) or PIL images; got {kind}. A batch (B, {channels}, H, W) is a "

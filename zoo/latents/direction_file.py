@@ -103,14 +103,14 @@ class Directions:
         check_flow(self.sha256, flow)
 
     def save(self, path: str | Path) -> None:
-        """Write as sealed safetensors, atomically."""
+        """Write to a path as sealed safetensors, atomically."""
         about = {key: value for key, value in vars(self).items() if key not in NUMBERS}
         tensors = {key: getattr(self, key).contiguous() for key in NUMBERS}
         write_atomically(user_path(path), seal(tensors, about))
 
     @classmethod
     def load(cls, path: str | Path) -> "Directions":
-        """Read a file of `save`.
+        """Read a file of `save` from its path.
 
         Raises:
             LatentError: If it is missing, damaged or another kind of file.

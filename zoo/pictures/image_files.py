@@ -105,7 +105,7 @@ def read_image(path: Path, flow: Flow, fit: Fit) -> tuple[Tensor, Fitted]:
 
 
 def fill(picture: Image.Image, size: Size) -> Image.Image:
-    """The largest central part with the ratio of (H, W), resized to it as folders' images are."""
+    """The largest central part of a picture with the ratio of size (H, W), resized to it."""
     return ImageOps.fit(picture, (size[1], size[0]), Image.Resampling.LANCZOS)
 
 
