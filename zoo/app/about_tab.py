@@ -11,7 +11,6 @@ from zoo.architectures import find_architecture
 from zoo.cards.markdown import fenced
 from zoo.folder.model_folder import CARD, FIGURES
 
-
 # A picture of another machine that is a link: the page asks none.
 BADGE = re.compile(r"\[!\[[^\]]*\]\(https?://[^)]*\)\]\([^)]*\)\n*")
 
