@@ -63,9 +63,10 @@ class Visitor:
 
     def pictures(self, place: str, count: int) -> list[str]:
         """The pictures of a place, once it has so many."""
-        found = f"document.querySelectorAll('#{place} img')"
-        self.page.wait_for_function(f"{found}.length === {count}")
-        return self.page.evaluate(f"[...{found}].map(image => image.src)")
+        # In one go: the page may draw the place anew in between.
+        found = f"[...document.querySelectorAll('#{place} img')].map(image => image.src)"
+        shown = f"() => {{ const all = {found}; return all.length === {count} && all }}"
+        return self.page.wait_for_function(shown).json_value()
 
     def sizes(self, place: str) -> list[list[int]]:
         """For each picture its own width and height, and those on the screen."""
