@@ -103,7 +103,7 @@ def test_pil_images_and_numpy_arrays_are_images(flow, tmp_path) -> None:
         (Image.new("L", (4, 4)), 'image.convert\\("RGB"\\)'),
         (np.zeros((4, 4, 3)), "got torch.float64 \\(3, 4, 4\\)"),
         (np.zeros((4, 4), np.uint8), "got torch.uint8 \\(1, 4, 4\\)"),
-        ("a.png", "got <class 'str'>"),
+        ("a.png", "got str"),
     ],
 )
 def test_other_kinds_of_images_are_refused(flow, image, message) -> None:

@@ -129,7 +129,7 @@ def test_what_cannot_be_is_one_line(run, latents, model, files, tmp_path) -> Non
         "no attribute 'beauty'": ("directions", latents, *output, "--attribute", "beauty"),
         "method must be least_squares": ("directions", latents, *output, "--method", "magic"),
         "method must be one of": ("score", *files, "-m", model, "--method", "x"),
-        "typical, the mean": ("score", *files, "-m", model, "--method", "typicality"),
+        "typicality needs the mean": ("score", *files, "-m", model, "--method", "typicality"),
     }
     for message, arguments in calls.items():
         status, _, error = run(*arguments)
