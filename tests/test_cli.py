@@ -211,6 +211,25 @@ def test_sample_and_interpolate_write_grids(run, model, tmp_path) -> None:
     assert np.array_equal(row[1:17:2, 1:25:2], read(tmp_path / "a.png"))
 
 
+def test_a_temperature_for_each_level(run, model, tmp_path) -> None:
+    def drawn(temperature: object) -> np.ndarray:
+        path = tmp_path / f"{temperature}.png"
+        assert run("sample", model, "-n", 2, "--temperature", temperature, "-o", path)[0] == 0
+        return read(path)
+
+    assert np.array_equal(drawn("0.5,0.5"), drawn(0.5))
+    assert not np.array_equal(drawn("0,0.5"), drawn(0.5))
+    for wrong, message in {
+        "warm": "--temperature is one number, or one for each level",
+        "1,1,1,1": "one for each level, finest first, of shape (1, 2)",
+        "-1": "--temperature must be 0 or more",
+    }.items():
+        code, _, err = run("sample", model, f"--temperature={wrong}", "-o", tmp_path / "x.png")
+        assert code == 2
+        assert message in err
+    assert not (tmp_path / "x.png").exists()
+
+
 def test_ls_and_info(run, model) -> None:
     code, out, _ = run("ls", "finc_*")
     assert code == 0

@@ -77,12 +77,14 @@ def test_latents_are_indexed_as_arrays_are(folder, latents, index) -> None:
 
 
 @pytest.mark.parametrize(
-    "index", [1.7, [0.5], "1", None, [[1, 2]], [25], torch.tensor(-26)], ids=str
+    "index",
+    [1.7, [0.5], "1", None, [[1, 2]], [[1], [2, 3]], [25], torch.tensor(-26), 10**30, {1}],
+    ids=str,
 )
 def test_what_is_no_index_raises_index_error(folder, index) -> None:
     data = zoo.latents.load(folder)
     for use in (data.__getitem__, data.decode):
-        with pytest.raises(IndexError, match="latents"):
+        with pytest.raises(zoo.errors.LatentIndexError, match="latents"):
             use(index)
 
 

@@ -150,3 +150,10 @@ def test_from_pretrained_and_save_pretrained(tmp_path: Path) -> None:
     assert same(flow, zoo.load("finc_mnist"))
     flow.save_pretrained(tmp_path / "mine", dataset="mnist")
     assert same(zoo.Flow.from_pretrained(f"local-dir:{tmp_path / 'mine'}"), flow)
+
+
+@pytest.mark.parametrize("dataset", [5, None, ["mnist"]], ids=str)
+def test_a_data_set_without_a_name_is_not_saved(dataset, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="dataset is the name of a data set"):
+        zoo.load("finc_mnist", pretrained=False).save(tmp_path / "mine", dataset=dataset)
+    assert not list(tmp_path.iterdir())

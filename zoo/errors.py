@@ -36,6 +36,10 @@ class UnknownModelError(FlowzooError, ValueError):
     """A model name that is not registered, or a source that is none of the known kinds."""
 
 
+class LatentIndexError(FlowzooError, IndexError):
+    """An index that no latents have: out of range, or no whole number."""
+
+
 class NotInvertibleError(FlowzooError, ValueError):
     """A bijection without an inverse, or images that do not come back from their latents."""
 

@@ -2,17 +2,11 @@
 
 import io
 import os
-import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 # The folder that screenshots go to, such as docs/app; by default they are not kept.
 SCREENSHOTS = os.environ.get("FLOWZOO_SCREENSHOTS")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -29,14 +23,6 @@ def _watch(event: str, arguments: tuple) -> None:
 
 
 sys.addaudithook(_watch)
-
-
-@contextmanager
-def chromium(playwright) -> Iterator:
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 class Visitor:

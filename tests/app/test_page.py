@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.app.browser import CALLED, CHROMIUM, LOOPBACK, Visitor, chromium
+from tests.app.browser import CALLED, LOOPBACK, Visitor
+from tests.chromium import chromium, need_chromium
 from zoo.latents import directions
 from zoo.pictures import write_image
 from zoo.sources import load, parse
@@ -23,8 +24,7 @@ NATURAL = parse(MODEL).folder().golden.images
 
 @pytest.fixture(scope="module")
 def served():
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium")
+    need_chromium()
     from zoo.app import serve
 
     CALLED.clear()

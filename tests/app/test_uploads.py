@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from zoo.app.uploads import generator_of, read_upload
-from zoo.cards.outlying import share_above
+from zoo.cards.outlying import share_above, share_farther
 from zoo.errors import ArgumentError, ImageError
 from zoo.latents.attributes import measure
 from zoo.latents.sample_directions import attributes_of, sample_directions
@@ -90,4 +90,7 @@ def test_the_share_above_is_that_of_the_histogram() -> None:
     histogram = {"edges": [0.0, 1.0, 2.0], "sets": {"test": {"counts": [1, 3]}}}
     assert [share_above(histogram, bits) for bits in (-1, 0.5, 1, 1.5, 3)] == [
         *(1.0, 0.875, 0.75, 0.375, 0.0)
+    ]
+    assert [share_farther(histogram, bits, 1.5) for bits in (1.5, 1, 2, 0, 9)] == [
+        *(1.0, 0.25, 0.25, 0.0, 0.0)
     ]

@@ -1,24 +1,21 @@
 """The page of examples/browser, opened from a file in Chromium."""
 
 import importlib.util
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.chromium import chromium, need_chromium
+
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "browser"
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium")
+    need_chromium()
     spec = importlib.util.spec_from_file_location("prepare", EXAMPLE / "prepare.py")
     prepare = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(prepare)
@@ -27,14 +24,12 @@ def page(tmp_path_factory):
     except (OSError, subprocess.SubprocessError) as error:
         pytest.skip(f"onnxruntime-web is neither cached nor to be had from npm: {error}")
     path = prepare.prepare(tmp_path_factory.mktemp("browser"))
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium(playwright) as browser:
         opened = browser.new_page()
         opened.requests = []
         opened.on("request", lambda request: opened.requests.append(request.url))
         opened.goto(path.as_uri())
         yield opened
-        browser.close()
 
 
 def result(page) -> str:

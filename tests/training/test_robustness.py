@@ -126,10 +126,18 @@ def test_what_may_still_be_written_is_not_removed(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {".last.ckpt.12345678", ".notes.settings"}
 
 
-def test_last_is_the_latest_whatever_was_there_before(tmp_path: Path) -> None:
-    for steps in (2, 1):
-        last = run(tmp_path, trainer={"max_steps": steps})
-        assert read_checkpoint(last)["global_step"] == steps
+def test_a_new_run_replaces_no_checkpoints_of_another(tmp_path: Path) -> None:
+    last = run(tmp_path, trainer={"max_steps": 2}, checkpoint=EVERY_STEP).with_name("last.ckpt")
+    before = {path: path.read_bytes() for path in last.parent.iterdir()}
+    with pytest.raises(ConfigError, match=r"holds the checkpoints.* by --ckpt_path last, or start"):
+        run(tmp_path, trainer={"max_steps": 1})
+    last.unlink()
+    with pytest.raises(ConfigError, match=r"by --ckpt_path \S+step=2.ckpt, or start anew"):
+        run(tmp_path, trainer={"max_steps": 1})
+    last.write_bytes(before[last])
+    assert {path: path.read_bytes() for path in last.parent.iterdir()} == before
+    again = run(tmp_path, "--ckpt_path", "last", trainer={"max_steps": 3})
+    assert read_checkpoint(again)["global_step"] == 3
     assert not list(last.parent.glob("last-*"))
 
 

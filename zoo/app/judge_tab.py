@@ -13,7 +13,7 @@ from zoo.app.requests import on_upload
 from zoo.app.shown import Shown
 from zoo.app.uploads import generator_of, read_upload
 from zoo.cards.markdown import percent
-from zoo.cards.outlying import share_above
+from zoo.cards.outlying import share_above, share_farther
 from zoo.errors import require
 from zoo.pictures.shades import shade
 
@@ -43,10 +43,11 @@ def judge(shown: Shown, upload: str | None) -> str:
 
 def _among(typicality: float, bits: float, measured: dict[str, Any]) -> list[str]:
     """Sentences that need an evaluation."""
-    share = percent(share_above(measured["likelihood_histogram"], bits))
+    histogram, mean = measured["likelihood_histogram"], measured["bits_per_dim"]
     return [
-        f"Typicality score: {typicality:.3f}, against a mean of {measured['bits_per_dim']:.3f}.",
-        f"About {share} of the test split's images are less likely.",
+        f"Typicality score: {typicality:.3f}, against a mean of {mean:.3f}.",
+        f"About {percent(share_above(histogram, bits))} of the test split's images are less likely, "
+        f"and {percent(share_farther(histogram, bits, mean))} are less typical.",
     ]
 
 

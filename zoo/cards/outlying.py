@@ -17,3 +17,10 @@ def share_above(histogram: dict[str, Any], bits: float, name: str | None = None)
     for count, low, high in zip(counts, edges, edges[1:], strict=False):
         above += count * min(max((high - bits) / (high - low), 0.0), 1.0)
     return above / sum(counts)
+
+
+def share_farther(histogram: dict[str, Any], bits: float, mean: float) -> float:
+    """Share of the test split's images that are farther from its mean bits/dim than an image."""
+    distance = abs(bits - mean)
+    below = 1 - share_above(histogram, mean - distance)
+    return below + share_above(histogram, mean + distance)

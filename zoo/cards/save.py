@@ -40,8 +40,11 @@ def save_flow(
         about: Further entries of config.json.
 
     Raises:
-        ArgumentError: If the place is taken, the licence unknown, or the weights not float32.
+        ArgumentError: If the place is taken, the licence unknown, the weights not float32, or the
+            data set no text.
     """
+    if not isinstance(dataset, str):
+        raise ArgumentError(f"dataset is the name of a data set, or a title; got {dataset!r}.")
     if flow.dtype != torch.float32:
         raise ArgumentError(f"weights are saved in float32, these are {flow.dtype}: flow.float().")
     path = user_path(folder)

@@ -60,6 +60,18 @@ def read_sides(text: str | None) -> tuple[int, int] | None:
     return int(sides[0]), int(sides[-1])
 
 
+def read_temperature(text: str) -> float | list[list[float]]:
+    """The value of --temperature: one number, or one for each level."""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(
+            "--temperature is one number, or one for each level, finest first, such as 0.6,0.8; "
+            f"got {text}."
+        ) from error
+    return numbers[0] if len(numbers) == 1 else [numbers]
+
+
 def choose_fit(resize: bool, crop: bool, pad: bool, original_size: bool) -> Fit:
     """The one of four options that was passed; padding if none was, which keeps every pixel."""
     if resize + crop + pad + original_size > 1:

@@ -23,6 +23,7 @@ from zoo.cli.common import (
     choose_fit,
     console,
     read_sides,
+    read_temperature,
 )
 from zoo.cli.outputs import check_outputs
 from zoo.errors import FlowzooError
@@ -36,7 +37,9 @@ def sample(
         "samples.png"
     ),
     count: Annotated[int, typer.Option("-n", "--count", help="Number of images.", min=1)] = 64,
-    temperature: Annotated[float, typer.Option(help="Standard deviation of latents.", min=0)] = 0.8,
+    temperature: Annotated[
+        str, typer.Option(help="Standard deviation of latents; or that of each level: 0.6,0.8.")
+    ] = "0.8",
     label: Annotated[
         int | None, typer.Option(help="Class, for a flow with classes; default: any.", min=0)
     ] = None,
@@ -52,9 +55,8 @@ def sample(
     sides = read_sides(size)
     generator = torch.Generator().manual_seed(seed)
     flow = load(name, device=device)
-    draw = partial(
-        flow.sample, temperature=temperature, size=sides, generator=generator, label=label
-    )
+    heat = read_temperature(temperature)
+    draw = partial(flow.sample, temperature=heat, size=sides, generator=generator, label=label)
     batches = [min(batch_size, count - start) for start in range(0, count, batch_size)]
     images = [draw(n) for n in track(batches, "sampling", console=console)]
     write_grid(torch.cat(images).cpu(), output, columns=min(columns, count))

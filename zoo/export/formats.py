@@ -11,6 +11,7 @@ from torch.export import ExportedProgram
 
 from zoo.errors import require
 from zoo.export.guard import REFUSED
+from zoo.export.precise import translations
 from zoo.export.programs import quiet
 
 FormatName = Literal["onnx", "torch"]
@@ -54,6 +55,7 @@ class OnnxFile:
         self.outputs = outputs
         with quiet():
             options: Any = {"input_names": inputs, "output_names": outputs, "verbose": False}
+            options["custom_translation_table"] = translations()
             converted = torch.onnx.export(program, dynamo=True, opset_version=OPSET, **options)
         self.model: Any = converted.model_proto  # type: ignore[union-attr]
         _tidy(self.model)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from zoo.documents import DocumentError
-from zoo.errors import LatentError
+from zoo.errors import LatentError, LatentIndexError
 from zoo.files import user_path
 from zoo.flow import Flow
 from zoo.folder import identity, is_identity
@@ -97,7 +97,7 @@ class LatentSet(Dataset[Tensor]):
 
         Raises:
             LatentError: If the flow's weights are not those that encoded.
-            IndexError: If it is no index of these latents.
+            LatentIndexError: If it is no index of these latents.
         """
         chosen = self._chosen(indices)
         if isinstance(chosen, int):
@@ -132,10 +132,13 @@ class LatentSet(Dataset[Tensor]):
         try:
             # An empty list would be one of floats.
             chosen = np.arange(len(self))[[] if _is_empty(index) else index]
-        except IndexError as error:
-            raise IndexError(f"there are {len(self)} latents; got {index}: {error}.") from error
+        except (IndexError, ValueError, TypeError) as error:  # of lists of unequal lengths too
+            raise LatentIndexError(
+                f"there are {len(self)} latents; got {index}: {error}. Pass whole numbers below "
+                f"{len(self)}, a slice, or a mask."
+            ) from error
         if chosen.ndim > 1:
-            raise IndexError(f"latents are indexed along one axis; got {index}.")
+            raise LatentIndexError(f"latents are indexed along one axis; got {index}.")
         indices: int | list[int] = chosen.tolist()
         return indices
 
@@ -144,7 +147,7 @@ class LatentSet(Dataset[Tensor]):
         wanted = torch.as_tensor(indices, dtype=torch.long)
         wanted = torch.where(wanted < 0, wanted + len(self), wanted)
         if ((wanted < 0) | (wanted >= len(self))).any():
-            raise IndexError(f"there are {len(self)} latents; got {list(indices)}.")
+            raise LatentIndexError(f"there are {len(self)} latents; got {list(indices)}.")
         shards = wanted // self.about.shard_size
         places = [(int(k), (shards == k).nonzero().flatten()) for k in shards.unique()]
         return [(k, place, wanted[place] % self.about.shard_size) for k, place in places]

@@ -68,6 +68,8 @@ class DensityCLI(LightningCLI):
             config["ckpt_path"] = _last(config["checkpoint"])
         if config.get("ckpt_path") is not None:
             read_checkpoint(config["ckpt_path"])
+        elif subcommand == "fit" and not config["trainer"]["fast_dev_run"]:
+            _keep_checkpoints(config["checkpoint"]["dirpath"])
 
 
 class FlowCLI(DensityCLI):
@@ -88,7 +90,7 @@ class FlowCLI(DensityCLI):
                 "checkpoint.monitor": "val/bits_per_dim",
                 "checkpoint.filename": "{step}",
                 "checkpoint.save_last": True,
-                # Another run in the same folder writes last.ckpt too, not last-v1.ckpt beside it.
+                # A resumed run writes last.ckpt too, not last-v1.ckpt beside it.
                 "checkpoint.enable_version_counter": False,
                 "seed_everything": 0,
             }
@@ -153,6 +155,22 @@ def _last(checkpoint: Mapping[str, Any]) -> str:
     if checkpoint["dirpath"] is None:
         raise ConfigError("--ckpt_path last needs checkpoint.dirpath, where last.ckpt then is.")
     return str(Path(checkpoint["dirpath"], "last.ckpt"))
+
+
+def _keep_checkpoints(folder: str | Path | None) -> None:
+    """Refuse to start anew where a run has left its checkpoints, which would be replaced.
+
+    Raises:
+        ConfigError: If there are any.
+    """
+    if folder is None or not (found := sorted(Path(folder).glob("*.ckpt"))):
+        return
+    last = Path(folder, "last.ckpt")
+    resume = "last" if last in found else shlex.quote(str(found[-1]))
+    raise ConfigError(
+        f"{folder} holds the checkpoints of another run, {found[-1].name} among them. Go on with it "
+        f"by --ckpt_path {resume}, or start anew in another folder by --checkpoint.dirpath."
+    )
 
 
 def _options(arguments: list[str]) -> list[str]:
