@@ -8,6 +8,7 @@ from zoo.cards.markdown import fenced, percent, table
 from zoo.data import facts_of
 from zoo.files import write_atomically
 from zoo.sources import MODELS, list_models
+from zoo.sources.names import Model
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -31,8 +32,9 @@ def render_readme(readme: str) -> str:
 def pretrained() -> str:
     """Sentences on the flows with published weights, by data set, and those without."""
     names, found = list_models(pretrained=True), dict[str, list[str]]()
-    for model in map(MODELS.__getitem__, names):
-        found.setdefault(facts_of(model.dataset).title, []).append(f"`{model.architecture}`")
+    for model in sorted(map(MODELS.__getitem__, names), key=_place):
+        short = model.name.replace(f"_{model.dataset}", "")
+        found.setdefault(facts_of(model.dataset).title, []).append(f"`{short}`")
     sets = "; on ".join(f"{title}: {', '.join(flows)}" for title, flows in found.items())
     rest = len(MODELS) - len(names)
     return (
@@ -41,19 +43,24 @@ def pretrained() -> str:
 
 
 def models_table() -> str:
-    """Every model with published weights in a table, and the names of the others."""
+    """Every model with published weights, by data set, and the names of the others."""
     heads = ("model", "data", "bits/dim (test)", "exact", "finite samples", "parameters")
-    rows = [_model(name) for name in list_models(pretrained=True)]
+    models = map(MODELS.__getitem__, list_models(pretrained=True))
+    rows = [_row(model) for model in sorted(models, key=_place)]
     untrained = [f"`{name}`" for name in list_models() if not MODELS[name].sha256]
     return f"{table(heads, rows)}\n\nWithout published weights yet: {', '.join(untrained)}."
 
 
-def _model(name: str) -> tuple[str, ...]:
-    measured = MODELS[name].folder.evaluation
-    assert measured is not None, f"{name} was published without an evaluation"
+def _place(model: Model) -> tuple[str, str]:
+    return model.dataset, model.name
+
+
+def _row(model: Model) -> tuple[str, ...]:
+    measured = model.folder.evaluation
+    assert measured is not None, f"{model.name} was published without an evaluation"
     return (
-        f"[`{name}`](model_cards/{name})",
-        MODELS[name].dataset,
+        f"[`{model.name}`](model_cards/{model.name})",
+        facts_of(model.dataset).title,
         f"{measured['bits_per_dim']:.3f}",
         percent(measured["exact_share"]),
         percent(measured["finite_sample_share"]),
