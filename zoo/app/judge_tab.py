@@ -46,8 +46,8 @@ def _among(typicality: float, bits: float, measured: dict[str, Any]) -> list[str
     histogram, mean = measured["likelihood_histogram"], measured["bits_per_dim"]
     return [
         f"Typicality score: {typicality:.3f}, against a mean of {mean:.3f}.",
-        f"About {percent(share_above(histogram, bits))} of the test split's images are less likely, "
-        f"and {percent(share_farther(histogram, bits, mean))} are less typical.",
+        f"About {percent(share_above(histogram, bits))} of the test split's images are less "
+        f"likely, and {percent(share_farther(histogram, bits, mean))} are less typical.",
     ]
 
 

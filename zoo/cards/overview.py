@@ -1,4 +1,4 @@
-"""The parts of the README that repeat the cards: pretrained flows, their table, the papers."""
+"""Parts of pages that repeat the cards: pretrained flows, their table, the papers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,23 +10,25 @@ from zoo.files import write_atomically
 from zoo.sources import MODELS, list_models
 from zoo.sources.names import Model
 
-README = Path(__file__).parents[2] / "README.md"
+CLONE = Path(__file__).parents[2]
 
 
-def refresh_readme() -> None:
-    """Render the README of the clone that runs again; an installed package has none."""
-    if (README.parent / ".git").exists():
-        write_atomically(README, render_readme(README.read_text(encoding="utf-8")).encode())
+def refresh_pages() -> None:
+    """Render the pages of the clone that runs again; an installed package has none."""
+    if (CLONE / ".git").exists():
+        for path in PAGES:
+            write_atomically(CLONE / path, render_page(path).encode())
 
 
-def render_readme(readme: str) -> str:
-    """The README with its rendered parts, each between two marks that must be there once."""
-    for name, render in PARTS.items():
+def render_page(path: str) -> str:
+    """A page with its rendered parts, each between two marks that must be there once."""
+    page = (CLONE / path).read_text(encoding="utf-8")
+    for name, render in PAGES[path].items():
         start, end = f"<!-- {name}: flowzoo card -->", f"<!-- /{name} -->"
-        before, rest = readme.split(start)
+        before, rest = page.split(start)
         _, after = rest.split(end)
-        readme = f"{before}{start}\n{render()}\n{end}{after}"
-    return readme
+        page = f"{before}{start}\n{render()}\n{end}{after}"
+    return page
 
 
 def pretrained() -> str:
@@ -74,8 +76,7 @@ def papers() -> str:
     return fenced("\n".join(dict.fromkeys(paper.bibtex for paper in found if paper)), "bibtex")
 
 
-PARTS: dict[str, Callable[[], str]] = {
-    "pretrained": pretrained,
-    "models": models_table,
-    "papers": papers,
+PAGES: dict[str, dict[str, Callable[[], str]]] = {
+    "README.md": {"pretrained": pretrained, "models": models_table},
+    "docs/papers.md": {"papers": papers},
 }

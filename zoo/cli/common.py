@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
+import torch
 import typer
 from rich.console import Console
 from rich.progress import track
@@ -60,7 +61,7 @@ def read_sides(text: str | None) -> tuple[int, int] | None:
     return int(sides[0]), int(sides[-1])
 
 
-def read_temperature(text: str) -> float | list[list[float]]:
+def read_temperature(text: str) -> float | Tensor:
     """The value of --temperature: one number, or one for each level."""
     try:
         numbers = [float(part) for part in text.split(",")]
@@ -69,7 +70,7 @@ def read_temperature(text: str) -> float | list[list[float]]:
             "--temperature is one number, or one for each level, finest first, such as 0.6,0.8; "
             f"got {text}."
         ) from error
-    return numbers[0] if len(numbers) == 1 else [numbers]
+    return numbers[0] if len(numbers) == 1 else torch.tensor([numbers])
 
 
 def choose_fit(resize: bool, crop: bool, pad: bool, original_size: bool) -> Fit:

@@ -132,12 +132,12 @@ def card(
 ) -> None:
     """Draw the figures of models and render their cards, README.md, from eval.json.
 
-    Without a name also what the README of the repository repeats of them.
+    Without a name also what the README and docs/papers.md repeat of them.
     """
     draw_figures = require("zoo.cards.figures", "train").draw_figures
     from zoo.cards import write_card
     from zoo.cards.licences import choose_licence, licence_of
-    from zoo.cards.overview import refresh_readme
+    from zoo.cards.overview import refresh_pages
     from zoo.cards.subject import Subject
 
     if license and not names:
@@ -155,4 +155,4 @@ def card(
             hint = f"Choose one: flowzoo card {name} --license apache-2.0"
             console.print(f"no licence, so others may not use it. {hint}", soft_wrap=True)
     if not names:
-        refresh_readme()
+        refresh_pages()

@@ -168,8 +168,8 @@ def _keep_checkpoints(folder: str | Path | None) -> None:
     last = Path(folder, "last.ckpt")
     resume = "last" if last in found else shlex.quote(str(found[-1]))
     raise ConfigError(
-        f"{folder} holds the checkpoints of another run, {found[-1].name} among them. Go on with it "
-        f"by --ckpt_path {resume}, or start anew in another folder by --checkpoint.dirpath."
+        f"{folder} holds the checkpoints of another run, {found[-1].name} among them. Go on with "
+        f"it by --ckpt_path {resume}, or start anew in another folder by --checkpoint.dirpath."
     )
 
 
