@@ -104,6 +104,18 @@ def flows(
 
 
 @app.command()
+def depth(
+    output: Output = Path("benchmark"),
+    repeats: Repeats = 3,
+) -> None:
+    """Sampling on one thread over the depth of a flow, and by the sequential algorithm."""
+    from benchmarks.depth import measure
+
+    rows = [row for images in (1, 100) for row in measure(images, repeats)]
+    _show(rows, output / "depth.csv")
+
+
+@app.command()
 def spectral(output: Output = Path("benchmark"), repeats: Repeats = 9) -> None:
     """CONF's convolutions against the length of the signal, beside a dense solve."""
     figures = require("benchmarks.figures", "benchmark")

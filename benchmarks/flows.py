@@ -76,7 +76,7 @@ def measure(preset: str, batch: int, repeats: int) -> list[Row]:
     """
     find_architecture("glow").preset(preset)  # the one that the others are compared with
     names = [name for name, entry in ARCHITECTURES.items() if preset in entry.presets]
-    flows = {name: _flow(name, preset) for name in names}
+    flows = {name: random_flow(name, preset) for name in names}
     config = flows["glow"].config
     images = torch.randint(0, 256, (batch, config.channels, *config.size), dtype=torch.uint8)
     calls = {
@@ -101,10 +101,10 @@ def measure(preset: str, batch: int, repeats: int) -> list[Row]:
     ]
 
 
-def _flow(architecture: str, preset: str) -> Flow:
+def random_flow(architecture: str, preset: str, **changes: Any) -> Flow:
     """A flow with random weights, its actnorms initialised and no coupling at the identity."""
     torch.manual_seed(0)
-    flow = build(ARCHITECTURES[architecture].preset(preset))
+    flow = build(ARCHITECTURES[architecture].preset(preset, **changes))
     config = flow.config
     flow.log_prob(torch.randint(0, 256, (16, config.channels, *config.size), dtype=torch.uint8))
     for parameter in flow.parameters():

@@ -7,9 +7,8 @@ import torch
 
 from benchmarks.on_gpu.clock import milliseconds
 from benchmarks.on_gpu.report import Row, Setup
-from benchmarks.on_gpu.sequential import sequential
+from benchmarks.sequential import use_sequential
 from zoo.architectures import ARCHITECTURES, build
-from zoo.bijections.padded_conv import CornerConv
 from zoo.config import FlowConfig
 from zoo.flow import Flow
 
@@ -84,8 +83,6 @@ def _slow(flow: Flow, setup: Setup) -> Row:
     z = 0.7 * z.to(setup.device)
     flow.capture(False)
     x, _ = flow.inverse(z)
-    for layer in flow.modules():
-        if isinstance(layer, CornerConv):
-            layer._solve = sequential(layer)  # type: ignore[method-assign]
+    use_sequential(flow)
     off = (flow.inverse(z)[0] - x).abs().max()
     return {"sample": milliseconds(lambda: flow.inverse(z), 0.01), "off": float(off)}

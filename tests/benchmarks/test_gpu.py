@@ -9,8 +9,8 @@ import torch
 from torch.testing import assert_close
 
 from benchmarks.on_gpu.report import Report, Setup
-from benchmarks.on_gpu.sequential import sequential
 from benchmarks.on_gpu.solvers import layer_of
+from benchmarks.sequential import sequential
 
 
 def test_the_dry_run_fills_every_section(tmp_path) -> None:

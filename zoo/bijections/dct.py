@@ -71,10 +71,10 @@ def _half_sample(spectrum: Tensor) -> Tensor:
 
 
 def _along(transform: Transform, x: Tensor, dim: int) -> Tensor:
-    x = x.movedim(dim, -1)
+    if dim != -1:
+        return _along(transform, x.movedim(dim, -1), -1).movedim(-1, dim)
     short = x.shape[-1] <= SHORT
-    y = x @ _matrix(transform, x.shape[-1], x.dtype, x.device) if short else transform(x)
-    return y.movedim(-1, dim)
+    return x @ _matrix(transform, x.shape[-1], x.dtype, x.device) if short else transform(x)
 
 
 @cache  # there are few: lengths up to SHORT

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo.bijections.padded_conv import CornerConv
+from zoo.flow import Flow
 from zoo.solvers.operator import Operator, group, inverses, ungroup
 
 
@@ -17,6 +18,13 @@ def sequential(layer: CornerConv) -> Callable[[Tensor], Tensor]:
     taps = torch.einsum("goi,gijkl->gojkl", inverse, operator.kernel).float()
     bias = None if operator.bias is None else operator.bias.float().view(-1, 1, 1)
     return lambda y: _solve(operator, inverse.float(), taps, y if bias is None else y - bias)
+
+
+def use_sequential(flow: Flow) -> None:
+    """Have every padded convolution of a flow inverted by it, with the weights of now."""
+    for layer in flow.modules():
+        if isinstance(layer, CornerConv):
+            layer._solve = sequential(layer)  # type: ignore[method-assign]
 
 
 def _solve(operator: Operator, inverse: Tensor, taps: Tensor, y: Tensor) -> Tensor:
