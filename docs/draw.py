@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 import zoo
+from zoo.latents.sample_directions import sample_directions
 from zoo.pictures import grid, to_picture
 from zoo.sources import MODELS
 
@@ -48,10 +49,13 @@ def samples(name: str) -> Tensor:
 
 
 def overview() -> Figure:
-    """The picture of README.md: a round trip in colour, and samples."""
-    digits = MODELS[GREY].folder.golden.images
-    between = zoo.load(GREY).interpolate(digits[6:7], digits[7:8], COUNT)[0]
-    return labelled({**round_trip(), "samples": samples(GREY), "interpolation": between})
+    """The picture of README.md: a round trip in colour, samples, and edits of a digit."""
+    flow, digits = zoo.load(GREY), MODELS[GREY].folder.golden.images
+    between = flow.interpolate(digits[6:7], digits[7:8], COUNT)[0]
+    width = sample_directions(flow, samples=1024)["stroke_width"]
+    edited = flow.edit(digits[6:7].expand(COUNT, -1, -1, -1), width, torch.linspace(-2, 5, COUNT))
+    rows = {"samples": samples(GREY), "interpolation": between, "edit: stroke width": edited}
+    return labelled({**round_trip(), **rows})
 
 
 def labelled(rows: dict[str, Tensor]) -> Figure:
