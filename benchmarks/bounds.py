@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.equal_runs import RECIPES, Run, likelihood, validation_images, write_table
+from benchmarks.equal_runs import RECIPES, Run, likelihood, options, validation_images, write_table
 from zoo.architectures import ARCHITECTURES
 from zoo.exact.patterns import mosaics
 from zoo.exact.round_trip import precision, round_trip_error
@@ -47,18 +47,13 @@ def make_run(name: str, output: Path, seed: int) -> Run:
     overrides, gain_max = VARIANTS[variant]
     if hasattr(ARCHITECTURES[architecture].presets[f"compact_{dataset}"], "gain_max"):
         overrides = {**overrides, "gain_max": gain_max}
-    options = ["--model.lr", "2e-3", "--model.schedule", "trapezoid", "--speed.nets", "bfloat16"]
-    if dataset == "cifar10":  # its recipes have more images in a batch
-        options += ["--data.batch_size", "32"]
-    if dataset != "mnist":
-        options += ["--data.flips", "horizontal"]
     return Run(
         f"{dataset}/{architecture}.yaml",
         output / f"{name}-seed{seed}",
         overrides,
         STEPS[dataset],
         seed,
-        tuple(options),
+        options(dataset),
     )
 
 

@@ -232,6 +232,17 @@ def bounds(
 
 
 @app.command()
+def papers(
+    data_dir: DataDir,
+    output: Output = Path("runs/papers"),
+    only: Annotated[list[str] | None, typer.Option(help="A variant; default: all.")] = None,
+    seed: Seed = 0,
+) -> None:
+    """The comparisons of CInC's and CONF's papers on CIFAR-10, in equal training runs."""
+    require("benchmarks.papers", "train").run(data_dir, output, only, seed)
+
+
+@app.command()
 def gpu(
     output: Output = Path("runs/gpu"),
     section: Annotated[

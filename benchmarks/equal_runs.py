@@ -64,6 +64,16 @@ class Run:
         write_json(self.folder / RESULT, {**about, **measure(flow)})
 
 
+def options(dataset: str) -> tuple[str, ...]:
+    """Options of short runs on a data set: one rate, schedule and batch for all architectures."""
+    found = ["--model.lr", "2e-3", "--model.schedule", "trapezoid", "--speed.nets", "bfloat16"]
+    if dataset == "cifar10":  # its recipes have more images in a batch
+        found += ["--data.batch_size", "32"]
+    if dataset != "mnist":
+        found += ["--data.flips", "horizontal"]
+    return tuple(found)
+
+
 def validation_images(
     dataset: str, data_dir: Path, count: int | None = None, size: tuple[int, int] | None = None
 ) -> Tensor:

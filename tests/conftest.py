@@ -35,3 +35,16 @@ def _run(monkeypatch, capsys, main, name: str, arguments) -> tuple[int, str, str
         main()
     captured = capsys.readouterr()
     return int(stop.value.code or 0), captured.out, captured.err
+
+
+@pytest.fixture
+def registries():
+    """Forget after a test what it registers."""
+    from zoo.architectures.registry import ARCHITECTURES
+    from zoo.data.catalogue import FACTS, IMAGE_SETS
+
+    before = [dict(table) for table in (ARCHITECTURES, FACTS, IMAGE_SETS)]
+    yield
+    for table, entries in zip((ARCHITECTURES, FACTS, IMAGE_SETS), before, strict=True):
+        table.clear()
+        table.update(entries)

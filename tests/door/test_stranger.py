@@ -14,7 +14,7 @@ from tests.folders import read_config
 from tests.hub.conftest import client, elsewhere, hub, machine  # noqa: F401
 from zoo.architectures import plugins
 from zoo.architectures.registry import ARCHITECTURES
-from zoo.data.catalogue import FACTS, IMAGE_SETS
+from zoo.data.catalogue import IMAGE_SETS
 from zoo.errors import ArgumentError, ConfigError, DataError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "extend.md").read_text()
@@ -51,16 +51,6 @@ def write_files(folder: Path) -> None:
     np.save(folder / "cells-test.npy", images[600:700])
     (folder / "my_flows.py").write_text(FILE)
     (folder / "my_recipe.yaml").write_text(RECIPE)
-
-
-@pytest.fixture
-def registries():
-    """Forget after a test what it registers."""
-    before = [dict(table) for table in (ARCHITECTURES, FACTS, IMAGE_SETS)]
-    yield
-    for table, entries in zip((ARCHITECTURES, FACTS, IMAGE_SETS), before, strict=True):
-        table.clear()
-        table.update(entries)
 
 
 def test_a_stranger_goes_the_whole_way(machine, hub, elsewhere) -> None:  # noqa: F811

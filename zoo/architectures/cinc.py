@@ -41,7 +41,7 @@ PRESETS = standard(CIncConfig, PUBLISHED, STABLE)
 # The compact sizes have one net for three: as wide as makes as many parameters as Glow has.
 QUAD_PRESETS = {
     **standard(CIncQuadConfig, PUBLISHED),
-    **compact(partial(CIncQuadConfig, shared_net=True), widths=(64, 112, 93), stable=STABLE),
+    **compact(partial(CIncQuadConfig, shared_net=True), widths=(64, 120, 93), stable=STABLE),
 }
 PAPER = Paper(
     "CInC Flow (Nagar, Dufraisse & Varma, 2021)",
