@@ -58,10 +58,16 @@ class Run:
             return
         checkpoint = self.folder / "checkpoints" / "last.ckpt"
         if not checkpoint.exists():
-            train(self.arguments(data_dir))
+            train([*self.arguments(data_dir), *self._unfinished()])
         flow, saved = load_checkpoint(checkpoint)
         about = {"seed": self.seed, "steps": saved["global_step"]}
         write_json(self.folder / RESULT, {**about, **measure(flow)})
+
+    def _unfinished(self) -> list[str]:
+        """Options that go on with a run that was ended, from its newest checkpoint."""
+        found = list((self.folder / "checkpoints").glob("*.ckpt"))
+        newest = max(found, key=lambda path: path.stat().st_mtime, default=None)
+        return [] if newest is None else ["--ckpt_path", str(newest)]
 
 
 def options(dataset: str) -> tuple[str, ...]:

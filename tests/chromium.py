@@ -14,10 +14,14 @@ CHROMIUM = next(
 
 
 def need_chromium() -> None:
-    """Skip without a browser; fail where FLOWZOO_NEEDS_CHROMIUM is set."""
+    """Skip without a browser."""
     if CHROMIUM is None:
-        end = pytest.fail if os.environ.get("FLOWZOO_NEEDS_CHROMIUM") else pytest.skip
-        end("there is no Chromium")
+        skip("there is no Chromium")
+
+
+def skip(reason: str) -> None:
+    """Skip; fail where FLOWZOO_NEEDS_CHROMIUM is set."""
+    (pytest.fail if os.environ.get("FLOWZOO_NEEDS_CHROMIUM") else pytest.skip)(reason)
 
 
 @contextmanager

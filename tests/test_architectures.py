@@ -56,6 +56,14 @@ def test_compact_sizes_have_comparable_parameter_counts(data: str) -> None:
     assert max(counts) / min(counts) < 1.25
 
 
+def test_quad_couplings_have_as_many_parameters_as_glow_on_colours() -> None:
+    sizes = {
+        name: millions(ARCHITECTURES[name].presets["compact_cifar10"])
+        for name in ("glow", "cinc_quad")
+    }
+    assert sizes["cinc_quad"] == pytest.approx(sizes["glow"], rel=0.01)
+
+
 # What makes the parts of a flow large or small against each other.
 EXTREMES = {
     "hidden_channels": (4, 1024),

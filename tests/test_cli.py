@@ -13,7 +13,7 @@ from tests.folders import save_folder, save_golden, validate
 from tests.test_flow import tiny
 from zoo.architectures.presets import FREE
 from zoo.cards.gallery import interpolation
-from zoo.cards.overview import README
+from zoo.cards.overview import CLONE, PAGES
 from zoo.cli.coding import _distinct
 from zoo.data import load_images
 from zoo.errors import NonFiniteError
@@ -220,9 +220,10 @@ def test_a_temperature_for_each_level(run, model, tmp_path) -> None:
     assert np.array_equal(drawn("0.5,0.5"), drawn(0.5))
     assert not np.array_equal(drawn("0,0.5"), drawn(0.5))
     for wrong, message in {
-        "warm": "--temperature is one number, or one for each level",
-        "1,1,1,1": "one for each level, finest first, of shape (1, 2)",
-        "-1": "--temperature must be 0 or more",
+        "warm": "--temperature is 0 or more, one number or one for each level",
+        "1,1,1": "--temperature has 3 numbers; this flow has 2 levels",
+        "-1": "--temperature is 0 or more",
+        "nan": "--temperature is 0 or more",
     }.items():
         code, _, err = run("sample", model, f"--temperature={wrong}", "-o", tmp_path / "x.png")
         assert code == 2
@@ -277,12 +278,12 @@ def test_evaluate_measures_and_card_shows_it(run, tmp_path) -> None:
         "test split": 297,
         "constant": 256,
     }
-    readme = README.read_text()
+    pages = {page: (CLONE / page).read_text() for page in PAGES}
     assert run("card", source)[0] == 0
     card = (folder / "README.md").read_text()
     assert f"{evaluation['bits_per_dim']:.4f}" in card
     assert all(f"({figure})" in card and read(folder / figure).std() > 5 for figure in FIGURES)
-    assert README.read_text() == readme
+    assert {page: (CLONE / page).read_text() for page in PAGES} == pages
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_the_pages_say_what_was_measured(page: str) -> None:
     assert text.count("\n| `" if page == "latents-scores.md" else "\n| class") >= 3
 
 
-def test_every_pretrained_flow_was_scored() -> None:
+def test_what_was_scored_are_pretrained_flows() -> None:
     assert {row["model"] for row in records("unusual.csv")} <= set(zoo.list_models(pretrained=True))
 
 

@@ -41,6 +41,17 @@ def test_runs_are_trained_once_and_collected_in_order(tmp_path: Path, monkeypatc
     assert [row["seed"] for row in rows] == ["1", "0"]
 
 
+def test_a_run_that_was_ended_goes_on(tmp_path: Path, monkeypatch) -> None:
+    calls: list[list[str]] = []
+    monkeypatch.setattr(equal_runs, "train", calls.append)
+    monkeypatch.setattr(equal_runs, "load_checkpoint", lambda path: (tiny(), {"global_step": 10}))
+    left = tmp_path / "checkpoints" / "terminated-step=7.ckpt"
+    left.parent.mkdir()
+    left.touch()
+    Run("mnist/conf.yaml", tmp_path, {}, 10, 0).result(Path("data"), lambda flow: {})
+    assert calls[0][-2:] == ["--ckpt_path", str(left)]
+
+
 def test_likelihood_is_that_of_one_draw() -> None:
     flow, images = tiny(), noise(8)
     found = likelihood(flow, images)

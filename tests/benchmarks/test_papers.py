@@ -49,6 +49,14 @@ def test_every_run_is_measured_once(registered, tmp_path, monkeypatch) -> None:
         papers.run(tmp_path, tmp_path / "out", ["cinc-quads"], 0)
 
 
+def test_what_is_measured(monkeypatch, tmp_path) -> None:
+    flow = tiny("finc", size=(8, 8))
+    monkeypatch.setattr(papers, "validation_images", lambda *a: zoo.images.hard_images(1, (8, 8)))
+    found = papers.measure(flow, "cinc-quad", tmp_path)
+    assert found["variant"] == "cinc-quad"
+    assert found["parameters"] == sum(p.numel() for p in flow.parameters())
+
+
 def test_emerging_with_quad_couplings_comes_back(registered) -> None:
     config = ARCHITECTURES["emerging_quad"].preset(
         "compact_cifar10", steps=1, hidden_channels=8, size=(8, 8)

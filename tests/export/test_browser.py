@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chromium import chromium, need_chromium
+from tests.chromium import chromium, need_chromium, skip
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -22,7 +22,7 @@ def page(tmp_path_factory):
     try:
         prepare.runtime()
     except (OSError, subprocess.SubprocessError) as error:
-        pytest.skip(f"onnxruntime-web is neither cached nor to be had from npm: {error}")
+        skip(f"onnxruntime-web is neither cached nor to be had from npm: {error}")
     path = prepare.prepare(tmp_path_factory.mktemp("browser"))
     with chromium(playwright) as browser:
         opened = browser.new_page()

@@ -8,8 +8,8 @@ from torch.testing import assert_close
 from zoo.bijections import SLogGate
 from zoo.export.formats import OnnxFile
 
-NUMBERS = torch.logspace(-9, 1.9, 1000)
-NUMBERS = torch.cat([-NUMBERS, torch.zeros(1), NUMBERS])
+NUMBERS = torch.logspace(-9, 1.9, 1000, dtype=torch.float64)
+NUMBERS = torch.cat([-NUMBERS, torch.zeros(1, dtype=torch.float64), NUMBERS])
 
 
 class Both(nn.Module):
@@ -32,11 +32,14 @@ def in_onnx(module: nn.Module, x: Tensor) -> list[Tensor]:
     return OnnxFile(program, ["x"], ["y", "z"]).run([x])
 
 
-def test_digits_near_zero_are_kept() -> None:
-    logarithm, exponential = in_onnx(Both(), NUMBERS)
-    exact = NUMBERS.double()
-    assert_close(logarithm.double(), exact.log1p(), rtol=5e-7, atol=0, equal_nan=True)
-    assert_close(exponential.double(), exact.expm1(), rtol=5e-7, atol=0)
+@pytest.mark.parametrize(("dtype", "roundings"), [(torch.float32, 5e-7), (torch.float64, 1e-15)])
+def test_digits_near_zero_are_kept(dtype: torch.dtype, roundings: float) -> None:
+    numbers = NUMBERS.to(dtype)
+    logarithm, exponential = in_onnx(Both(), numbers)
+    exact = numbers.double()
+    assert logarithm.dtype == exponential.dtype == dtype
+    assert_close(logarithm.double(), exact.log1p(), rtol=roundings, atol=0, equal_nan=True)
+    assert_close(exponential.double(), exact.expm1(), rtol=roundings, atol=0)
 
 
 @pytest.mark.parametrize("x", [-1.0, torch.inf, -torch.inf, torch.nan, 100.0, -100.0])

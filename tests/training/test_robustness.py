@@ -3,6 +3,7 @@
 import os
 import pickle
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -131,14 +132,28 @@ def test_a_new_run_replaces_no_checkpoints_of_another(tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in last.parent.iterdir()}
     with pytest.raises(ConfigError, match=r"holds the checkpoints.* by --ckpt_path last, or start"):
         run(tmp_path, trainer={"max_steps": 1})
-    last.unlink()
-    with pytest.raises(ConfigError, match=r"by --ckpt_path \S+step=2.ckpt, or start anew"):
-        run(tmp_path, trainer={"max_steps": 1})
-    last.write_bytes(before[last])
     assert {path: path.read_bytes() for path in last.parent.iterdir()} == before
     again = run(tmp_path, "--ckpt_path", "last", trainer={"max_steps": 3})
     assert read_checkpoint(again)["global_step"] == 3
     assert not list(last.parent.glob("last-*"))
+
+
+@pytest.mark.parametrize("newest", ["step=900.ckpt", "terminated-step=1.ckpt"])
+def test_the_newest_checkpoint_is_the_one_to_go_on_with(newest: str, tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    for seconds, name in enumerate(("step=3000.ckpt", "last.ckpt", newest)):
+        (folder / name).touch()
+        os.utime(folder / name, (seconds, seconds))
+    with pytest.raises(ConfigError, match=rf"by --ckpt_path \S+{newest}, or start anew"):
+        run(tmp_path)
+
+
+def test_a_job_that_slurm_starts_again_goes_on(tmp_path: Path, whole: Path) -> None:
+    first = run(tmp_path, trainer={"max_steps": 2}, checkpoint=EVERY_STEP)
+    shutil.copy(first, tmp_path / "hpc_ckpt_1.ckpt")
+    again = run(tmp_path, checkpoint=EVERY_STEP)
+    assert_equal_bits(states(again), states(whole))
 
 
 def test_what_is_no_file_of_the_run_is_not_resumed(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """Parts that the commands share: options, the console, batches."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
-import torch
 import typer
 from rich.console import Console
 from rich.progress import track
@@ -61,16 +61,18 @@ def read_sides(text: str | None) -> tuple[int, int] | None:
     return int(sides[0]), int(sides[-1])
 
 
-def read_temperature(text: str) -> float | Tensor:
+def read_temperature(text: str) -> list[float]:
     """The value of --temperature: one number, or one for each level."""
     try:
         numbers = [float(part) for part in text.split(",")]
-    except ValueError as error:
+    except ValueError:
+        numbers = [math.nan]
+    if not all(0 <= number < math.inf for number in numbers):
         raise typer.BadParameter(
-            "--temperature is one number, or one for each level, finest first, such as 0.6,0.8; "
-            f"got {text}."
-        ) from error
-    return numbers[0] if len(numbers) == 1 else torch.tensor([numbers])
+            "--temperature is 0 or more, one number or one for each level, finest first, such as "
+            f"0.6,0.8; got {text}."
+        )
+    return numbers
 
 
 def choose_fit(resize: bool, crop: bool, pad: bool, original_size: bool) -> Fit:

@@ -1,8 +1,7 @@
 """`flowzoo sample`, `interpolate` and `demo`: pictures that a flow makes."""
 
-from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -52,13 +51,17 @@ def sample(
 ) -> None:
     """Draw images and write them as one grid."""
     check_outputs([output], overwrite=overwrite)
-    sides = read_sides(size)
+    sides, heats = read_sides(size), read_temperature(temperature)
     generator = torch.Generator().manual_seed(seed)
     flow = load(name, device=device)
-    heat = read_temperature(temperature)
-    draw = partial(flow.sample, temperature=heat, size=sides, generator=generator, label=label)
+    if len(heats) not in (1, levels := len(flow.blocks)):
+        raise typer.BadParameter(
+            f"--temperature has {len(heats)} numbers; this flow has {levels} levels."
+        )
+    options: dict[str, Any] = {"size": sides, "generator": generator, "label": label}
+    options["temperature"] = torch.tensor([heats]).expand(1, levels)
     batches = [min(batch_size, count - start) for start in range(0, count, batch_size)]
-    images = [draw(n) for n in track(batches, "sampling", console=console)]
+    images = [flow.sample(n, **options) for n in track(batches, "sampling", console=console)]
     write_grid(torch.cat(images).cpu(), output, columns=min(columns, count))
     console.print(f"{count} samples at temperature {temperature}: {output}")
 

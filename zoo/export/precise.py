@@ -17,16 +17,20 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     """The functions by the operators of torch that they stand for, for `torch.onnx.export`."""
     op = require("onnxscript", "onnx").opset20
 
+    def one_like(x: Any) -> Any:
+        return op.CastLike(op.Constant(value_float=1.0), x)
+
     def log1p(x: Any) -> Any:
-        u = op.Add(1.0, x)
-        near = op.Div(op.Mul(op.Log(u), x), op.Sub(u, 1.0))
-        near = op.Where(op.Equal(u, 1.0), x, near)
-        return op.Where(op.Greater(op.Abs(x), 1.0), op.Log(u), near)
+        one = one_like(x)
+        u = op.Add(one, x)
+        near = op.Div(op.Mul(op.Log(u), x), op.Sub(u, one))
+        near = op.Where(op.Equal(u, one), x, near)
+        return op.Where(op.Greater(op.Abs(x), one), op.Log(u), near)
 
     def expm1(x: Any) -> Any:
-        u = op.Exp(x)
-        near = op.Div(op.Mul(op.Sub(u, 1.0), x), op.Log(u))
-        near = op.Where(op.Equal(u, 1.0), x, near)
-        return op.Where(op.Greater(op.Abs(x), 1.0), op.Sub(u, 1.0), near)
+        one, u = one_like(x), op.Exp(x)
+        near = op.Div(op.Mul(op.Sub(u, one), x), op.Log(u))
+        near = op.Where(op.Equal(u, one), x, near)
+        return op.Where(op.Greater(op.Abs(x), one), op.Sub(u, one), near)
 
     return {torch.ops.aten.log1p.default: log1p, torch.ops.aten.expm1.default: expm1}

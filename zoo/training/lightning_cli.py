@@ -69,7 +69,9 @@ class DensityCLI(LightningCLI):
         if config.get("ckpt_path") is not None:
             read_checkpoint(config["ckpt_path"])
         elif subcommand == "fit" and not config["trainer"]["fast_dev_run"]:
-            _keep_checkpoints(config["checkpoint"]["dirpath"])
+            _keep_checkpoints(
+                config["checkpoint"]["dirpath"], config["trainer"]["default_root_dir"]
+            )
 
 
 class FlowCLI(DensityCLI):
@@ -157,19 +159,26 @@ def _last(checkpoint: Mapping[str, Any]) -> str:
     return str(Path(checkpoint["dirpath"], "last.ckpt"))
 
 
-def _keep_checkpoints(folder: str | Path | None) -> None:
+def _keep_checkpoints(folder: str | Path | None, root: str | Path | None) -> None:
     """Refuse to start anew where a run has left its checkpoints, which would be replaced.
+
+    Args:
+        folder: Folder of the checkpoints.
+        root: Lightning's folder. A job that SLURM has started again finds its own checkpoint there,
+            and goes on by it.
 
     Raises:
         ConfigError: If there are any.
     """
-    if folder is None or not (found := sorted(Path(folder).glob("*.ckpt"))):
+    if folder is None or any(Path(root or ".").glob("hpc_ckpt_*.ckpt")):
         return
-    last = Path(folder, "last.ckpt")
-    resume = "last" if last in found else shlex.quote(str(found[-1]))
+    if not (found := list(Path(folder).glob("*.ckpt"))):
+        return
+    newest = max(found, key=lambda path: (path.stat().st_mtime_ns, path.name == "last.ckpt"))
+    resume = "last" if newest.name == "last.ckpt" else shlex.quote(str(newest))
     raise ConfigError(
-        f"{folder} holds the checkpoints of another run, {found[-1].name} among them. Go on with "
-        f"it by --ckpt_path {resume}, or start anew in another folder by --checkpoint.dirpath."
+        f"{folder} holds the checkpoints of another run, {newest.name} the newest. Go on with it "
+        f"by --ckpt_path {resume}, or start anew in another folder by --checkpoint.dirpath."
     )
 
 
