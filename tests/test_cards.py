@@ -1,4 +1,5 @@
 import json
+import math
 import re
 import shutil
 from collections.abc import Iterator
@@ -90,7 +91,10 @@ def leaves(document: object) -> Iterator[object]:
 def is_rounded(token: str, number: float) -> bool:
     digits = token.replace(",", "").rstrip("%")
     decimals = len(digits.partition(".")[2])
-    return digits == f"{number * (100 if token.endswith('%') else 1):.{decimals}f}"
+    if token.endswith("%"):  # rounded down: only all of them are 100%
+        scale = 10**decimals
+        number = math.floor(round(100 * scale * number, 6)) / scale
+    return digits == f"{number:.{decimals}f}"
 
 
 @every_model
