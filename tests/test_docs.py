@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import zoo
+from zoo.sources import MODELS
 
 DOCS = Path(__file__).parents[1] / "docs"
 Record = dict[str, str]
@@ -174,9 +175,30 @@ def images() -> Iterator[str]:
         yield line(size, *gibibytes)
 
 
+def depths() -> Iterator[str]:
+    """Sampling over the depth, ours and sequential."""
+    for row in records("depth.csv"):
+        cells = (row["steps"], row["images"], f"`{row['flow']}`", row["algorithm"])
+        poster = f"{float(row['poster']):.2f}" if row["poster"] else "-"
+        yield line(*cells, f"{float(row['seconds']):.2f}", poster)
+
+
+def every_family() -> Iterator[str]:
+    """FInC's table: likelihood where weights are published, and times of both directions."""
+    table = defaultdict(dict)
+    for row in records("flows.csv"):
+        if row["preset"] == "compact_cifar10":
+            table[row["architecture"]][row["task"]] = float(row["milliseconds"])
+    for flow, times in table.items():
+        model = MODELS[f"{flow}_cifar10"]
+        bits = f"{model.folder.evaluation['bits_per_dim']:.3f}" if model.sha256 else "-"
+        yield line(f"`{flow}`", bits, f"{times['log_prob']:.0f}", f"{times['sample']:.0f}")
+
+
 TABLES: dict[str, tuple[Callable[[], Iterator[str]], ...]] = {
     "stability.md": (hostile,),
     "measurements/bounds.md": (bounded_taps, bounds, sizes),
+    "measurements/papers.md": (depths, every_family),
     "inverse.md": (inverses, choices, flows, loading),
     "conf.md": (ablation, spectral),
     "scale.md": (scaling,),
