@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.folders import save_folder, save_golden, validate
-from tests.test_flow import tiny
+from tests.test_flow import noise, tiny
 from zoo.architectures.presets import FREE
 from zoo.cards.gallery import interpolation
 from zoo.cards.overview import CLONE, PAGES
@@ -313,6 +313,15 @@ def test_a_conf_exported_without_data_gets_its_card(run, tmp_path, seed, missing
     absent = {figure for figure in FIGURES if f"]({figure})" not in card}
     assert absent == missing | {"reconstructions.png"}
     validate(folder)
+
+
+def test_demo_of_photographs_shows_a_whole_picture(run, tmp_path) -> None:
+    flow = tiny("finc", size=(8, 8), channels=3)
+    flow.save(tmp_path / "mine", dataset="photos", natural=noise(8, 3, (8, 8)))
+    code, out, _ = run("demo", f"local-dir:{tmp_path / 'mine'}", "-o", tmp_path / "demo")
+    assert code == 0
+    assert "16 x 32" in out
+    assert read(tmp_path / "demo" / "whole.png").shape[:2] == (2 * 16 + 2, 2 * 32 + 2)
 
 
 def test_demo_does_the_main_job(run, tmp_path) -> None:
