@@ -55,7 +55,7 @@ def _timed(call: Callable[[], Result]) -> tuple[Result, float]:
 
 
 def _round_trip(flow: Flow, golden: Golden) -> tuple[dict[str, str], int]:
-    """What came of the golden images, and the number of those that did not come back."""
+    """Rows on the golden images, and the number of images that did not come back."""
     images, natural = golden.images.to(flow.device), golden.natural
     flow.decode(flow.encode(images))  # what depends on weights only is computed once
     z, encode = _timed(lambda: flow.encode(images))
