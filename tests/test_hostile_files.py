@@ -100,7 +100,7 @@ def mutants(document: Any, count: int):
 @pytest.mark.parametrize(("name", "count"), [("config.json", 50), ("eval.json", 120)])
 def test_a_card_of_any_json_is_a_card_or_one_line(name: str, count: int, tmp_path) -> None:
     from zoo.cards.card import render
-    from zoo.cards.figures import likelihood
+    from zoo.cards.figures import shares
 
     save_folder(tiny(), tmp_path, {"name": "tiny", "dataset": "digits", "step": 3})
     folder = ModelFolder(tmp_path)
@@ -116,7 +116,7 @@ def test_a_card_of_any_json_is_a_card_or_one_line(name: str, count: int, tmp_pat
         try:
             subject = read_subject(tmp_path)
             render(subject)
-            likelihood(subject.evaluation["likelihood_histogram"])
+            shares(subject.evaluation["likelihood_histogram"], "bits/dim")
         except FlowzooError:
             refused += 1
     assert refused > count / 10

@@ -141,7 +141,8 @@ def test_an_image_is_judged_among_those_of_the_test_split(visitor, digits) -> No
     bits = float(load(MODEL).bits_per_dim(NATURAL[2:3], generator=generator))
     assert said.startswith(f"{bits:.3f} bits/dim.")
     assert "of the test split's images are less likely" in said
-    visitor.pictures("judge-result", 1 + 2 + 1)
+    assert "have a higher complexity score" in said
+    visitor.pictures("judge-result", 1 + 2 + 2)
     visitor.screenshot("judge")
 
 

@@ -17,6 +17,8 @@ from zoo.cards.outlying import share_above, share_farther
 from zoo.errors import require
 from zoo.pictures.shades import shade
 
+COMPLEXITY = "complexity_histogram"
+
 
 def judge_tab(shown: Shown) -> None:
     """Bits/dim and scores of an image among those of the test split, and its map."""
@@ -30,14 +32,17 @@ def judge(shown: Shown, upload: str | None) -> str:
     flow, measured = shown.flow, shown.folder.evaluation
     image, fitted = read_upload(upload, flow)
     score = partial(flow.score, image, generator=generator_of(0))
-    bits = float(score("likelihood"))
-    said = [f"{bits:.3f} bits/dim.", f"Complexity score: {float(score('complexity')):.3f}."]
-    if measured is not None:
-        said += _among(float(score("typicality", typical=measured["bits_per_dim"])), bits, measured)
-    said.append(f"The image was taken {fitted.changes}. The higher a score, the more unusual.")
+    bits, complexity = float(score("likelihood")), float(score("complexity"))
+    said = [f"{bits:.3f} bits/dim.", f"Complexity score: {complexity:.3f}."]
     figures = [picture(image[0], "image"), *_maps(shown, image)]
     if measured is not None:
-        figures.append(drawing(_histogram(measured, bits), "bits/dim of whole sets, and the image"))
+        said += _among(float(score("typicality", typical=measured["bits_per_dim"])), bits, measured)
+        figures.append(_placed(measured["likelihood_histogram"], bits, "bits/dim"))
+    if measured is not None and COMPLEXITY in measured:  # which the oldest evaluations lack
+        above = percent(share_above(measured[COMPLEXITY], complexity))
+        said.append(f"About {above} have a higher complexity score.")
+        figures.append(_placed(measured[COMPLEXITY], complexity, "complexity score"))
+    said.append(f"The image was taken {fitted.changes}. The higher a score, the more unusual.")
     return words(" ".join(said)) + row(*figures)
 
 
@@ -60,10 +65,10 @@ def _maps(shown: Shown, image: Tensor) -> list[str]:
     ]
 
 
-def _histogram(measured: dict[str, Any], bits: float) -> Image.Image:
-    """The histogram of the card, with a line where the image is."""
-    figure = require("zoo.cards.figures", "app").likelihood(measured["likelihood_histogram"])
-    figure.axes[0].axvline(bits, color="black", linestyle="--")
+def _placed(histogram: dict[str, Any], score: float, name: str) -> str:
+    """A histogram of whole sets as a picture, with a line where the image is."""
+    figure = require("zoo.cards.figures", "app").shares(histogram, name)
+    figure.axes[0].axvline(score, color="black", linestyle="--")
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=90)
-    return Image.open(data)
+    return drawing(Image.open(data), f"{name} of whole sets, and the image")

@@ -18,6 +18,8 @@ from zoo.folder import ModelFolder
 from zoo.folder.model_folder import FIGURES
 from zoo.pictures import grid, to_picture
 
+BITS = "bits/dim (fewer is likelier)"
+
 
 def draw_figures(folder: ModelFolder) -> dict[str, str]:
     """Write every figure that can be drawn into a model's folder, the same for the same weights.
@@ -38,7 +40,7 @@ def draw_figures(folder: ModelFolder) -> dict[str, str]:
     if subject.evaluation is None:
         missing = {**missing, "histogram.png": "not evaluated yet; flowzoo evaluate"}
     else:
-        histogram = likelihood(subject.evaluation["likelihood_histogram"])
+        histogram = shares(subject.evaluation["likelihood_histogram"], BITS)
         pictures["histogram.png"] = _picture(histogram)
     for name, picture in pictures.items():
         write_figure(subject, name, picture)
@@ -81,15 +83,15 @@ def _draw_text(axis: Axes, x: float, y: float, text: str, **box: str) -> None:
     axis.text(x, y, text, ha="center", va="center", fontsize=8, bbox=frame)
 
 
-def likelihood(histogram: dict[str, Any]) -> Figure:
-    """The share of each set's images over their bits/dim."""
+def shares(histogram: dict[str, Any], score: str) -> Figure:
+    """The share of each set's images over their scores."""
     figure = Figure(figsize=(6, 3), layout="constrained")
     axis = figure.subplots()
     for name, measured in histogram["sets"].items():
-        shares = [count / measured["images"] for count in measured["counts"]]
+        heights = [count / measured["images"] for count in measured["counts"]]
         title = facts_of(name).title
-        axis.stairs(shares, histogram["edges"], fill=True, alpha=0.6, label=title)
-    axis.set(xlabel="bits/dim (fewer is likelier)", ylabel="share of images", yscale="log")
+        axis.stairs(heights, histogram["edges"], fill=True, alpha=0.6, label=title)
+    axis.set(xlabel=score, ylabel="share of images", yscale="log")
     axis.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
     return figure

@@ -12,7 +12,7 @@ from torch import Tensor
 from zoo.errors import ImageError
 from zoo.evaluation.batches import Progress, batches
 from zoo.evaluation.hostile import finite, hostile, round_trips
-from zoo.evaluation.outliers import likelihood_histogram
+from zoo.evaluation.outliers import histograms
 from zoo.exact.certificate import Certificate, LayerCertificate
 from zoo.flow import Flow
 from zoo.folder.versions import versions
@@ -56,9 +56,7 @@ def evaluate(
             f"the test images are {found}, those of the flow are {wanted}. Name the data set that "
             "it was trained on as the dataset of its config.json."
         )
-    histogram = likelihood_histogram(
-        flow, compared, batch_size=batch_size, seed=seed, progress=progress
-    )
+    counted = histograms(flow, compared, batch_size=batch_size, seed=seed, progress=progress)
     single, weighted = _bits_per_dim(flow, images, n_samples, batch_size, seed, progress)
     trips = round_trips(flow, images, batch_size, "exactness", progress)
     finite_samples, sample_s = _finite_samples(flow, n_drawn, batch_size, seed, progress)
@@ -77,7 +75,7 @@ def evaluate(
         "certificate": [_layer(layer) for layer in certificate.layers],
         "couplings": _couplings(certificate),
         "finite_sample_share": finite_samples / n_drawn,
-        "likelihood_histogram": histogram,
+        **counted,
         "parameters": sum(parameter.numel() for parameter in flow.parameters()),
         "milliseconds_per_image": {
             "encode": 1000 * trips.encode_s / max(1, trips.timed),

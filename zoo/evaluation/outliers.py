@@ -1,4 +1,4 @@
-"""Likelihood of images that are not of a flow's data set."""
+"""Likelihood and complexity score of images that are not of a flow's data set."""
 
 import math
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from zoo.evaluation.batches import Progress, batches
 from zoo.flow import Flow
+from zoo.flow.scores import CODED_CHANNELS, coded_bits
 from zoo.folder.versions import versions
 
 # Another data set of the same shape, for those that have one.
@@ -19,6 +20,8 @@ IMAGES = 2000
 CROPS = 4
 # The first and the last bin also hold what lies beyond; equally likely grey levels take 8 bits/dim.
 EDGES = torch.linspace(0, 12, 49, dtype=torch.float64)
+# A flow's bits/dim less those of a lossless codec.
+COMPLEXITY_EDGES = torch.linspace(-6, 6, 49, dtype=torch.float64)
 
 
 def compared_sets(images: Tensor, others: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -37,10 +40,10 @@ def compared_sets(images: Tensor, others: Mapping[str, Tensor]) -> dict[str, Ten
 
 
 @torch.no_grad()
-def likelihood_histogram(
+def histograms(
     flow: Flow, sets: Mapping[str, Tensor], *, batch_size: int, seed: int, progress: Progress
 ) -> dict[str, Any]:
-    """Histogram of the bits/dim of each image, from one draw, over each set.
+    """Histograms of the scores of each image, from one draw, over each set.
 
     Args:
         flow: In eval mode.
@@ -50,22 +53,23 @@ def likelihood_histogram(
         progress: Called with "histogram" and the number of images just done.
 
     Returns:
-        JSON types only. `likelier_share` is the share of a set's images with fewer bits/dim than
-        the median image of the test split.
+        `likelihood_histogram`, of bits/dim, and `complexity_histogram`, of complexity scores, where
+        images have the channels of a codec. JSON types only. `likelier_share` is the share of a
+        set's images with fewer bits/dim than the median image of the test split.
     """
     scores = {
         name: _bits_per_dim(flow, images, batch_size, seed, progress)
         for name, images in sets.items()
     }
     median = scores[TEST].median()
-    return {
-        "draws": 1,
-        "batch_size": batch_size,
-        "seed": seed,
-        "edges": EDGES.tolist(),
-        "sets": {name: _summary(score, median) for name, score in scores.items()},
-        "versions": versions(flow),
-    }
+    how = {"draws": 1, "batch_size": batch_size, "seed": seed, "versions": versions(flow)}
+    summaries = {name: _summary(score, median) for name, score in scores.items()}
+    found = {"likelihood_histogram": {**how, "edges": EDGES.tolist(), "sets": summaries}}
+    if flow.config.channels in CODED_CHANNELS:
+        counted = {name: _complexity(scores[name], images) for name, images in sets.items()}
+        edges = COMPLEXITY_EDGES.tolist()
+        found["complexity_histogram"] = {**how, "edges": edges, "sets": counted}
+    return found
 
 
 def _bits_per_dim(
@@ -79,14 +83,23 @@ def _bits_per_dim(
     return torch.cat(scores)
 
 
+def _complexity(scores: Tensor, images: Tensor) -> dict[str, Any]:
+    return {"images": len(images), "counts": _counts(scores - coded_bits(images), COMPLEXITY_EDGES)}
+
+
+def _counts(scores: Tensor, edges: Tensor) -> list[int]:
+    inside = scores.clamp(edges[0], edges[-1])
+    counts: list[int] = torch.histogram(inside, edges).hist.int().tolist()
+    return counts
+
+
 def _summary(scores: Tensor, median: Tensor) -> dict[str, Any]:
-    inside = scores.clamp(EDGES[0], EDGES[-1])
     return {
         "images": len(scores),
         "bits_per_dim": float(scores.mean()),
         "bits_per_dim_lowest": float(scores.min()),
         "likelier_share": float((scores < median).double().mean()),
-        "counts": torch.histogram(inside, EDGES).hist.int().tolist(),
+        "counts": _counts(scores, EDGES),
     }
 
 

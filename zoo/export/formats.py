@@ -51,13 +51,16 @@ class OnnxFile:
     suffix = ".onnx"
 
     def __init__(self, program: ExportedProgram, inputs: list[str], outputs: list[str]) -> None:
-        require("onnxscript", "onnx")
+        optimizer = require("onnxscript.optimizer", "onnx")
         self.outputs = outputs
         with quiet():
             options: Any = {"input_names": inputs, "output_names": outputs, "verbose": False}
             options["custom_translation_table"] = translations()
-            converted = torch.onnx.export(program, dynamo=True, opset_version=OPSET, **options)
-        self.model: Any = converted.model_proto  # type: ignore[union-attr]
+            options |= {"opset_version": OPSET, "optimize": False}
+            converted: Any = torch.onnx.export(program, dynamo=True, **options)
+        optimizer.fold_constants(converted.model)  # runtimes fuse operators themselves
+        optimizer.remove_unused_nodes(converted.model)
+        self.model: Any = converted.model_proto
         _tidy(self.model)
         self._session: Any = None
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from zoo.errors import ArgumentError, require
 
 Method = Literal["likelihood", "typicality", "complexity"]
+CODED_CHANNELS = (1, 3)
 
 
 def check_method(method: object, typical: object) -> None:
@@ -34,7 +35,7 @@ def coded_bits(images: Tensor) -> Tensor:
     Args:
         images: uint8 (B, C, H, W) of 1 or 3 channels.
     """
-    if images.shape[1] not in (1, 3):
+    if images.shape[1] not in CODED_CHANNELS:
         raise ArgumentError(f"complexity is of 1 or 3 channels; got {images.shape[1]}.")
     pixels = images.cpu().permute(0, 2, 3, 1).squeeze(3).numpy()
     lengths = [min(_coded(image, kind) for kind in ("PNG", "WEBP")) for image in pixels]
