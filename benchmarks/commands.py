@@ -173,6 +173,27 @@ def images(
 
 
 @app.command()
+def photographs(
+    folder: Annotated[Path, typer.Argument(help="Photographs of any size.")],
+    output: Output = Path("benchmark"),
+    model: Annotated[str, typer.Option("--model", "-m", help="As for zoo.load.")] = DEFAULT_MODEL,
+) -> None:
+    """Bits/dim of whole photographs, and whether they come back, one after the other."""
+    from benchmarks.photographs import measure
+
+    rows = []
+    table = Table("photograph", "pixels", "bits/dim", "PNG", "WebP", "exact", title=model)
+    for row in measure(model, folder):
+        rows.append(row)  # the next may take long
+        write_csv(output / "photographs.csv", [row._asdict() for row in rows])
+        bits = (f"{number:.3f}" for number in (row.bits_per_dim, row.png, row.webp))
+        back = f"in {row.precision}" if row.exact else "no"
+        table.add_row(row.photograph, f"{row.height} x {row.width}", *bits, back)
+    console.print(table)
+    console.print(f"{output}/photographs.csv written")
+
+
+@app.command()
 def training(
     output: Output = Path("benchmark"),
     preset: Annotated[

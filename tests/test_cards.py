@@ -259,6 +259,12 @@ def test_figures_of_another_evaluation_are_not_shown(copy: Path) -> None:
     assert not any(f"]({figure})" in card for figure in FIGURES)
 
 
+def test_a_card_says_which_share_of_the_test_split_was_measured(copy: Path) -> None:
+    assert "On the test split of MNIST" in render_card(copy)
+    change(copy / "eval.json", every=9)
+    assert "On 1 in 9 images of the test split of MNIST" in render_card(copy)
+
+
 def test_a_damaged_figure_is_not_shown(copy: Path) -> None:
     (copy / "samples.png").write_bytes(b"no picture")
     card = render_card(copy)

@@ -247,10 +247,14 @@ def test_evaluate_goes_without_a_set_to_compare_with(run, monkeypatch, tmp_path)
     monkeypatch.setitem(OTHERS, "digits", ("celeba64",))
     folder = tmp_path / "square"
     save_folder(tiny("finc", size=(8, 8)), folder, {"name": "tiny", "dataset": "digits"})
-    code, out, _ = run("evaluate", f"local-dir:{folder}", "--data-dir", tmp_path, "--n-samples", 1)
+    code, out, _ = run(
+        "evaluate", f"local-dir:{folder}", "--data-dir", tmp_path, "--n-samples", 1, "--every", 2
+    )
     assert code == 0
     assert "not compared with celeba64: " in out
-    sets = json.loads((folder / "eval.json").read_text())["likelihood_histogram"]["sets"]
+    measured = json.loads((folder / "eval.json").read_text())
+    assert (measured["every"], measured["protocol"]["images"]) == (2, 149)  # of 297
+    sets = measured["likelihood_histogram"]["sets"]
     assert set(sets) == {"test split", "constant"}
 
 

@@ -40,6 +40,7 @@ EVALUATION = {
     "hostile": Each(HOSTILE),
     "likelihood_histogram": {"draws": int, "seed": int, "edges": [float], "sets": Each(SET)},
 }
+OPTIONAL = {"accuracy": float, "every": int}
 
 
 def check_about(config: dict[str, Any]) -> None:
@@ -49,8 +50,8 @@ def check_about(config: dict[str, Any]) -> None:
 
 def check_measured(evaluation: dict[str, Any]) -> None:
     """Raise DocumentError unless eval.json has all that a card and its figures show."""
-    of_classes = {"accuracy": float} if "accuracy" in evaluation else {}
-    check(evaluation, {**EVALUATION, **of_classes})
+    optional = {key: of for key, of in OPTIONAL.items() if key in evaluation}
+    check(evaluation, {**EVALUATION, **optional})
     check(evaluation.get("codecs", {}), dict[str, float])
     histogram = evaluation["likelihood_histogram"]
     sizes = {len(found["counts"]) for found in histogram["sets"].values()}

@@ -41,7 +41,7 @@ def _evaluation(subject: Subject, measured: dict[str, Any]) -> str:
     }
     return join(
         "## Evaluation",
-        f"On the {measured['split']} split of {subject.data.title}, "
+        f"On {_share(measured)}the {measured['split']} split of {subject.data.title}, "
         f"{protocol['images']:,} images in batches of {protocol['batch_size']}: "
         f"{protocol['dequantization']} dequantization, seed {protocol['seed']}, ± standard error; "
         f"torch {versions['torch']} on a {versions['device']}, threads: {versions['threads']}. "
@@ -49,6 +49,12 @@ def _evaluation(subject: Subject, measured: dict[str, Any]) -> str:
         table(("measure", "value"), rows.items()),
         _codecs(subject, measured.get("codecs", {})),
     )
+
+
+def _share(measured: dict[str, Any]) -> str:
+    """The part of a split that was measured; nothing for all of it."""
+    every = measured.get("every", 1)
+    return f"1 in {every} images of " * (every > 1)
 
 
 def _codecs(subject: Subject, codecs: dict[str, float]) -> str:

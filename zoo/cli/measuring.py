@@ -32,6 +32,10 @@ def evaluate(
     seed: Annotated[
         int, typer.Option(help="Seed of dequantization and samples.", min=0, max=2**63 - 1)
     ] = 0,
+    every: Annotated[
+        int,
+        typer.Option(help="Measure every N-th image only: crops of photographs are many.", min=1),
+    ] = 1,
     splits: Splits = "folders",
     device: Device = "auto",
 ) -> None:
@@ -46,8 +50,9 @@ def evaluate(
     flow, dataset = source.load().to(find_device(device)), folder.dataset
     size, channels = flow.config.size, flow.config.channels  # of a folder's images
     images = load_images(dataset, data_dir, "test", size=size, channels=channels, splits=chosen)
-    images = spread_levels(images, folder.config.get("grey_levels"))
+    images = spread_levels(images[::every], folder.config.get("grey_levels"))
     labels = _labels(flow, folder, find_image_set(dataset, size, channels, chosen), data_dir)
+    labels = None if labels is None else labels[::every]
     compared = compared_sets(images, _others(dataset, data_dir))
     protocol = {"n_samples": n_samples, "batch_size": batch_size, "seed": seed}
     document = {
@@ -55,6 +60,7 @@ def evaluate(
         "identity": identity(flow),
         "dataset": dataset,
         "split": "test",
+        "every": every,
         **_measured(flow, images, compared, labels, **protocol),
         **({"codecs": codec_bits(images)} if dataset in (FOLDER, PHOTOS) else {}),
     }
