@@ -326,6 +326,9 @@ def test_demo_of_photographs_shows_a_whole_picture(run, tmp_path) -> None:
     assert code == 0
     assert "16 x 32" in out
     assert read(tmp_path / "demo" / "whole.png").shape[:2] == (2 * 16 + 2, 2 * 32 + 2)
+    edited = read(tmp_path / "demo" / "edit.png")
+    assert edited.shape[1] / edited.shape[0] == pytest.approx(1)  # 3 images x 3 attributes, 9 steps
+    assert edited.std() > 10
 
 
 def test_demo_does_the_main_job(run, tmp_path) -> None:

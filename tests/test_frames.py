@@ -33,7 +33,7 @@ def write(path: Path, frames: list[Image.Image], **options: object) -> Path:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_frame_comes_back(run, tmp_path: Path, kind: str) -> None:
     path = write(tmp_path / f"a.{kind}", pages(), **KINDS[kind])
-    code, out, _ = run("encode", path, "-o", tmp_path / "z")
+    code, out, _ = run("encode", path, "--model", "finc_mnist", "-o", tmp_path / "z")
     assert code == 0
     assert "4 images encoded" in out
     assert all(f"a.{kind}{name}: " in out for name in ("", "#2", "#3", "#4"))
@@ -55,7 +55,7 @@ def test_where_one_image_is_wanted_several_are_refused(run, tmp_path: Path) -> N
     path = write(tmp_path / "a.gif", pages())
     pages()[0].save(tmp_path / "b.png")
     ends = (path, tmp_path / "b.png")
-    code, _, err = run("interpolate", *ends, "-o", tmp_path / "i.png")
+    code, _, err = run("interpolate", *ends, "--model", "finc_mnist", "-o", tmp_path / "i.png")
     assert code == 2
     assert "a.gif has 4 frames. Save each as a file of its own." in err
 

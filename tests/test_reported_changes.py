@@ -10,7 +10,8 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
 
 
 def encode(run, path: Path, *options: str) -> str:
-    code, out, _ = run("encode", path, "-o", path.with_name("z"), *options)
+    to = path.with_name("z")
+    code, out, _ = run("encode", path, "--model", "finc_mnist", "-o", to, *options)
     assert code == 0
     return out
 
@@ -43,7 +44,8 @@ def test_padding(run, tmp_path: Path, size: tuple[int, int], done: str) -> None:
 def test_one_changed_picture_among_others(run, tmp_path: Path) -> None:
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
     Image.fromarray(PIXELS).convert("1").save(tmp_path / "b.png")
-    code, out, _ = run("encode", tmp_path / "a.png", tmp_path / "b.png", "-o", tmp_path / "z")
+    files, options = [tmp_path / "a.png", tmp_path / "b.png"], ("--model", "finc_mnist")
+    code, out, _ = run("encode", *files, "-o", tmp_path / "z", *options)
     assert code == 0
     assert "a.png: as it is\n" in out
     assert "b.png: 1 to L\n" in out

@@ -16,10 +16,14 @@ from zoo.data.catalogue import FOLDER, PHOTOS
 from zoo.devices import find_device, synchronize
 from zoo.flow import Flow
 from zoo.folder import Golden
+from zoo.latents.sample_directions import sample_directions
 from zoo.pictures import grid, write_grid
 from zoo.sources import parse
 
 Result = TypeVar("Result")
+
+# Images that are edited, steps of each row, its ends, and samples whose attributes are measured.
+EDITED, STEPS, FARTHEST, DRAWN = 3, 9, 12.0, 128
 
 
 def demo(name: str, folder: Path, console: Console, device: str) -> int:
@@ -32,6 +36,7 @@ def demo(name: str, folder: Path, console: Console, device: str) -> int:
     if source.folder().dataset in (FOLDER, PHOTOS) and golden.natural:
         returned, size, same = _whole_picture(flow, golden)
         grids["whole.png"] = Grid(returned[None], 1)
+        grids["edit.png"] = _edits(flow, golden)
         rows["a whole picture, encoded and decoded"] = size
         lost += not same
     rows["load"] = f"{1000 * load:.0f} ms"
@@ -77,6 +82,19 @@ def _whole_picture(flow: Flow, golden: Golden) -> tuple[Tensor, str, bool]:
     whole = grid(golden.images[: golden.natural], columns=4, scale=1, gap=0)
     (returned,) = flow.decode(flow.encode([whole]))
     return returned, "{} x {}".format(*whole.shape[1:]), torch.equal(returned.cpu(), whole)
+
+
+def _edits(flow: Flow, golden: Golden) -> Grid:
+    """EDITED natural images along each attribute of samples, from less of it to more."""
+    found = sample_directions(flow, samples=DRAWN)
+    images = golden.images[: min(EDITED, golden.natural), None].to(flow.device)
+    alphas = torch.linspace(-FARTHEST, FARTHEST, STEPS)
+    rows = [
+        flow.edit(image.expand(STEPS, -1, -1, -1), found[name], alphas).cpu()
+        for image in images
+        for name in found
+    ]
+    return Grid(torch.cat(rows), STEPS)
 
 
 def _table(title: str, rows: dict[str, str]) -> Table:
