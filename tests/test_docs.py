@@ -4,6 +4,7 @@ import csv
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import zoo
 from zoo.sources import MODELS
 
+MINUS = "\u2212"
 DOCS = Path(__file__).parents[1] / "docs"
 Record = dict[str, str]
 
@@ -43,6 +45,21 @@ def bounds() -> Iterator[str]:
             *(f"{bits:.4f} ± {error:.3f}", counts, f"{median:.2g} / {worst:.2g}"),
             "-" if g != g else f"{g:.2f}",
         )
+
+
+def bound_costs() -> Iterator[str]:
+    """What all bounds cost each family, by data set and seed."""
+    found = {
+        (row["data"], row["seed"], row["flow"], row["variant"]): float(row["bits_per_dim"])
+        for row in records("bounds.csv")
+    }
+    for run in dict.fromkeys(key[:2] for key in found if key[3] == "stable"):
+        costs = [
+            found.get((*run, flow, "stable"), nan) - found.get((*run, flow, "free"), nan)
+            for flow in ("cinc", "cinc_quad", "conf", "emerging", "finc", "glow")
+        ]
+        cells = ("-" if cost != cost else f"{cost:.3f}".replace("-", MINUS) for cost in costs)
+        yield line(f"{run[0]}, seed {run[1]}", *cells)
 
 
 def sizes() -> Iterator[str]:
@@ -175,6 +192,15 @@ def images() -> Iterator[str]:
         yield line(size, *gibibytes)
 
 
+def whole_photographs() -> Iterator[str]:
+    """Each photograph as a whole: likelihood beside codecs, and how it came back."""
+    for row in records("photographs.csv"):
+        bits = (f"{float(row[name]):.3f}" for name in ("bits_per_dim", "png", "webp"))
+        back = row["precision"] if row["exact"] == "True" else "no"
+        size = f"{row['height']} x {row['width']}"
+        yield line(row["photograph"].removesuffix(".png"), size, *bits, back)
+
+
 def depths() -> Iterator[str]:
     """Sampling over the depth, ours and sequential."""
     for row in records("depth.csv"):
@@ -197,7 +223,7 @@ def every_family() -> Iterator[str]:
 
 TABLES: dict[str, tuple[Callable[[], Iterator[str]], ...]] = {
     "stability.md": (hostile,),
-    "measurements/bounds.md": (bounded_taps, bounds, sizes),
+    "measurements/bounds.md": (bounded_taps, bounds, bound_costs, sizes),
     "measurements/papers.md": (depths, every_family),
     "inverse.md": (inverses, choices, flows, loading),
     "conf.md": (ablation, spectral),
