@@ -342,13 +342,15 @@ def directions(
 def unusual(
     data_dir: DataDir,
     output: Output = Path("benchmark"),
-    model: Annotated[list[str] | None, typer.Option(help="Default: all with weights.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Default: all with weights that have sets to be shown.")
+    ] = None,
     count: Annotated[int, typer.Option(help="Images of each set.", min=2)] = 500,
     seed: Seed = 0,
 ) -> None:
     """AUROC of the scores of pretrained flows: their own test images against others."""
     benchmarks = require("benchmarks.unusual", "train")
-    names = track(model or list_models(pretrained=True), "scoring", console=console)
+    names = track(model or benchmarks.models(), "scoring", console=console)
     rows = [row for name in names for row in benchmarks.measure(name, data_dir, count, seed)]
     _show(rows, output / "unusual.csv")
 

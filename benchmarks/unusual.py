@@ -47,6 +47,11 @@ class Row(NamedTuple):
     complexity: float
 
 
+def models() -> list[str]:
+    """Pretrained flows of the data sets that have others."""
+    return [name for name in zoo.list_models(pretrained=True) if MODELS[name].dataset in OTHERS]
+
+
 def measure(name: str, data_dir: Path, count: int, seed: int) -> list[Row]:
     """One row for each set that a model is shown: the first images of each test split."""
     flow, data = zoo.load(name), MODELS[name].dataset

@@ -192,15 +192,6 @@ def images() -> Iterator[str]:
         yield line(size, *gibibytes)
 
 
-def whole_photographs() -> Iterator[str]:
-    """Each photograph as a whole: likelihood beside codecs, and how it came back."""
-    for row in records("photographs.csv"):
-        bits = (f"{float(row[name]):.3f}" for name in ("bits_per_dim", "png", "webp"))
-        back = row["precision"] if row["exact"] == "True" else "no"
-        size = f"{row['height']} x {row['width']}"
-        yield line(row["photograph"].removesuffix(".png"), size, *bits, back)
-
-
 def depths() -> Iterator[str]:
     """Sampling over the depth, ours and sequential."""
     for row in records("depth.csv"):

@@ -54,7 +54,7 @@ def take_photographs(folder: Path) -> None:
 def commands() -> list[list[str]]:
     """All commands of the page, each on one line; training is made short."""
     text = "".join(blocks("sh")).replace("OWNER", "alice").replace("recipes/", f"{ROOT}/recipes/")
-    text = text.replace("MODEL", "local-dir:models/our_garden")
+    text = text.replace("finc_photos", "local-dir:models/our_garden")
     lines = [shlex.split(line) for line in text.splitlines()]
     assert all(line[0] == "flowzoo" for line in lines)
     found = [line + shlex.split(SMALL) * (line[1] == "train") for line in lines]

@@ -14,7 +14,7 @@ from zoo.pictures import Fit
 
 console = Console(markup=False, highlight=False)
 
-DEFAULT_MODEL = "finc_mnist"
+DEFAULT_MODEL = "finc_photos"
 # Numbers of the images of a batch.
 NUMBERS = 2**24
 OWN_HELP = "A name of `flowzoo ls`, or local-dir:PATH."

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli.common import MODEL_HELP, Device
+from zoo.cli.common import DEFAULT_MODEL, MODEL_HELP, Device
 from zoo.errors import require
 from zoo.latents import Directions
 from zoo.sources import list_models
@@ -31,9 +31,14 @@ def open_page(
     """Open a page in the browser: exact latents, edits, mixes, samples, scores (extra `app`)."""
     page = require("zoo.app", "app")
     found = directions and Directions.load(directions)
-    models = model or ([found.model] if found and found.model else list_models(pretrained=True))
+    models = model or ([found.model] if found and found.model else _pretrained())
     if found and len(models) > 1:
         raise typer.BadParameter("--directions are of one flow: name it once with --model.")
     page.serve(
         models, host=host, port=port, browser=browser, device=device, directions=found or None
     )
+
+
+def _pretrained() -> list[str]:
+    """All flows of the zoo, the default first."""
+    return sorted(list_models(pretrained=True), key=lambda name: name != DEFAULT_MODEL)
