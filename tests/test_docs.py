@@ -48,7 +48,7 @@ def bounds() -> Iterator[str]:
 
 
 def bound_costs() -> Iterator[str]:
-    """What all bounds cost each family, by data set and seed."""
+    """The cost of all bounds for each family, by data set and seed."""
     found = {
         (row["data"], row["seed"], row["flow"], row["variant"]): float(row["bits_per_dim"])
         for row in records("bounds.csv")

@@ -93,7 +93,8 @@ def test_published_weights_are_what_they_claim(name: str) -> None:
     }
     weights = (folder / "model.safetensors").stat().st_size
     assert weights <= 12 * 2**20
-    assert sum(path.stat().st_size for path in folder.iterdir()) < weights + 3 * 2**20
+    others = (4 if model.dataset == "photos" else 3) * 2**20  # golden images are 4 times as large
+    assert sum(path.stat().st_size for path in folder.iterdir()) < weights + others
 
 
 @pytest.mark.parametrize("name", PRETRAINED)
@@ -103,7 +104,9 @@ def test_published_evaluations_keep_the_contract(name: str) -> None:
     assert evaluation["split"] == "test"
     assert evaluation["exact_share"] == 1
     assert evaluation["finite_sample_share"] == 1
-    assert evaluation["protocol"]["images"] == 10_000
+    photographs = MODELS[name].dataset == "photos"
+    assert evaluation["protocol"]["images"] == (1_008 if photographs else 10_000)
+    assert evaluation.get("every", 1) == (9 if photographs else 1)
     hostile = evaluation["hostile"].values()
     assert all(found["exact"] == found["images"] > 0 for found in hostile)
     assert all(found["refused"] == 0 for found in hostile)

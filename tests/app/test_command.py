@@ -4,8 +4,8 @@ import pytest
 import torch
 
 import zoo.app
-from zoo.latents import directions
 from zoo.cli.common import DEFAULT_MODEL
+from zoo.latents import directions
 from zoo.sources import list_models, load
 
 

@@ -18,6 +18,8 @@ from zoo.folder import ModelFolder
 from zoo.folder.model_folder import FIGURES
 from zoo.pictures import grid, to_picture
 
+# Sides of images that need not be enlarged.
+LARGE = 64
 BITS = "bits/dim (fewer is likelier)"
 
 
@@ -35,7 +37,8 @@ def draw_figures(folder: ModelFolder) -> dict[str, str]:
     """
     subject = Subject.read(folder)
     grids, missing = gallery(subject.flow, subject.golden)
-    pictures = {name: to_picture(grid(*images)) for name, images in grids.items()}
+    scale = 1 if max(subject.flow.config.size) >= LARGE else 2
+    pictures = {name: to_picture(grid(*images, scale)) for name, images in grids.items()}
     pictures["architecture.png"] = _picture(architecture(subject.flow))
     if subject.evaluation is None:
         missing = {**missing, "histogram.png": "not evaluated yet; flowzoo evaluate"}
