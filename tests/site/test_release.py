@@ -108,8 +108,11 @@ def test_the_tests_run_on_every_python_that_is_promised(project: dict[str, Any])
 
 def test_workflows_install_extras_that_exist(project: dict[str, Any]) -> None:
     runs = [step.get("run", "") for flow in WORKFLOWS.values() for step in steps(flow)]
+    matrix = WORKFLOWS["tests"]["jobs"]["tests"]["strategy"]["matrix"]
     extras = re.findall(r'"\.\[(\w+)\]"', "\n".join(runs))
-    assert set(extras) == {"test", "docs"}
+    extras += [*matrix["extra"], *(row["extra"] for row in matrix["include"])]
+    assert sum("matrix.extra" in run for run in runs) == 1
+    assert set(extras) == {"test", "checks", "docs"}
     assert set(extras) <= set(project["optional-dependencies"])
     assert "make -C docs html" in runs
     assert "make -C docs html" in (ROOT / "CONTRIBUTING.md").read_text("utf-8")
