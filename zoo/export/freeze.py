@@ -16,6 +16,10 @@ from zoo.flow import Flow
 from zoo.solvers import Corner, Operator, impulse_response
 from zoo.solvers.operator import flips
 
+# Most that the taps left out of an impulse response add to a number, in units of the largest: far
+# below the rounding of float32.
+REST = 1e-10
+
 
 class Constants(nn.Module):
     """A `WeightCache` that keeps everything, also where a graph is made."""
@@ -53,7 +57,7 @@ class ConvSolver:
     def prepare(cls, operator: Operator, size: Size, dtype: torch.dtype) -> "ConvSolver":
         """Solve the impulses in float64, for maps of at most (H, W) = size."""
         operator = operator.checked()
-        responses = impulse_response(operator.kernel, size).flip(-2, -1).to(dtype)
+        responses = shortened(impulse_response(operator.kernel, size)).flip(-2, -1).to(dtype)
         kernels = [
             response.flip(flips(corner)).contiguous()
             for response, corner in zip(responses, operator.corners, strict=True)
@@ -71,6 +75,15 @@ class ConvSolver:
             ],
             dim=1,
         )
+
+
+def shortened(responses: Tensor) -> Tensor:
+    """Leave out the last rows and columns of (G, C, C, H, W) that add up to less than REST."""
+    for dim in (-2, -1):
+        of_line = responses.abs().transpose(dim, -1).sum((2, 3)).amax((0, 1))
+        rests = of_line.flip(0).cumsum(0).flip(0)  # of this line and all after it
+        responses = responses.narrow(dim, 0, max(1, int((rests > REST).sum())))
+    return responses
 
 
 @torch.no_grad()
