@@ -31,7 +31,7 @@ def open_page(
     """Open a page in the browser: exact latents, edits, mixes, samples, scores (extra `app`)."""
     page = require("zoo.app", "app")
     found = directions and Directions.load(directions)
-    models = model or ([found.model] if found and found.model else _pretrained())
+    models = model or ([found.model] if found and found.model else shown_by_default())
     if found and len(models) > 1:
         raise typer.BadParameter("--directions are of one flow: name it once with --model.")
     page.serve(
@@ -39,6 +39,6 @@ def open_page(
     )
 
 
-def _pretrained() -> list[str]:
+def shown_by_default() -> list[str]:
     """All flows of the zoo, the default first."""
     return sorted(list_models(pretrained=True), key=lambda name: name != DEFAULT_MODEL)
