@@ -165,7 +165,7 @@ def flow_section(**changes) -> dict:
         (flow_section(preprocessing="log"), "preprocessing must be one of center, logit"),
         (flow_section(kernel_size=0), "kernel_size must be a positive integer"),
         (flow_section(channels=True), "channels must be a positive integer; got True"),
-        (flow_section(size=28), r"size must be \[H, W\]; got 28"),
+        (flow_section(size=28), r"size must be \(H, W\) .*; got 28"),
         (flow_section(size=[28.0, 28.0]), "divisible by 2"),
         (flow_section(net_actnorm="no"), "net_actnorm must be true or false"),
         (flow_section(logit_alpha=None), "logit_alpha must be in"),
@@ -180,6 +180,11 @@ def flow_section(**changes) -> dict:
 def test_bad_configs_say_what_is_wrong(changes: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         build(config_from_json(document(**changes)))
+
+
+def test_a_size_may_be_a_list_as_in_json() -> None:
+    config = ARCHITECTURES["finc"].preset("compact_mnist", size=[8, 12])
+    assert config.size == (8, 12)
 
 
 def test_presets_suggest_close_names() -> None:

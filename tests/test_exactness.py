@@ -1,6 +1,7 @@
 """Every image comes back, each in the precision that it takes."""
 
 import math
+import sys
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from tests.test_flow import every_architecture, explode, noise, tiny
 from zoo import Flow
-from zoo.bijections import Bijection
+from zoo.bijections import Bijection, CircularConv
 from zoo.bijections.padded_conv import CornerConv
 from zoo.exact import round_trip
 from zoo.exact.amplification import amplification, worst_images
@@ -206,6 +207,22 @@ def test_a_flow_of_two_methods_encodes_and_says_what_is_not_certified() -> None:
     assert certificate.worst is None
     assert not certificate.proven_stable
     assert f"not certified: {stranger.name}" in certificate.table()
+
+
+def test_a_kernel_longer_than_a_pixel_is_certified_on_maps_that_hold_it() -> None:
+    glow = tiny("glow", levels=1)
+    circular = CircularConv(4, kernel="taps")
+    flow = Flow(glow.config, [type(glow.blocks[0])([glow.blocks[0].bijections[0], circular])])
+    certificate = flow.eval().certify()
+    assert [layer.name for layer in certificate.layers] == [circular.name]
+    assert certificate.uncertified == ()
+
+
+@pytest.mark.parametrize("lost", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_amplifies_without_end(lost: float, monkeypatch) -> None:
+    module = sys.modules["zoo.exact.amplification"]
+    monkeypatch.setattr(module, "_moved", lambda _, x: torch.full_like(x, lost))
+    assert (amplification(tiny(), noise(2)) == math.inf).all()
 
 
 def test_a_size_beyond_the_certificate_is_said_at_once() -> None:

@@ -1,12 +1,14 @@
 """A picture that is far from a flow's data is said to be."""
 
+import json
 import math
 
 import pytest
 import torch
 
 import zoo
-from tests.test_flow import tiny
+from tests.folders import save_folder
+from tests.test_flow import noise, tiny
 from zoo.cli import coding
 from zoo.evaluation.outliers import EDGES, TEST, bits_of_crops, most_bits
 from zoo.pictures import write_image
@@ -45,6 +47,17 @@ def test_encode_says_of_noise_and_not_of_a_digit_that_it_is_far(run, tmp_path) -
     assert "noise.png: padded 60x30 to 60x32" in out
     assert "noise.png: unlike the model's data" in out
     assert "digit.png: unlike" not in out
+
+
+@pytest.mark.parametrize("content", [{}, {"likelihood_histogram": {}}, {"bits_per_dim": 1.0}])
+def test_an_evaluation_that_lacks_a_histogram_is_as_none(run, tmp_path, content: dict) -> None:
+    save_folder(tiny(), tmp_path / "model")
+    (tmp_path / "model" / "eval.json").write_text(json.dumps(content))
+    write_image(noise(1)[0], tmp_path / "a.png")
+    model = f"local-dir:{tmp_path / 'model'}"
+    code, out, _ = run("encode", tmp_path / "a.png", "-o", tmp_path / "z", "-m", model)
+    assert code == 0
+    assert "unlike" not in out
 
 
 def test_many_images_are_read_in_parts_and_all_come_back(run, tmp_path, monkeypatch) -> None:

@@ -1,6 +1,7 @@
 """Refusals of a flow, and their words."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from tests.test_flow import explode, noise, tiny
 from zoo.bijections.padded_conv import CornerConv
 from zoo.errors import ArgumentError, ImageError, LatentError, NonFiniteError, NotInvertibleError
 from zoo.exact.round_trip import worst_layer
+from zoo.flow import Flow
 
 
 @pytest.mark.parametrize(
@@ -86,9 +88,19 @@ def test_the_worst_layer_is_found(net_actnorm: bool) -> None:
 )
 def test_bad_images_say_what_is_right(images, message: str) -> None:
     flow = tiny()
-    for method in (flow.encode, flow.log_prob, flow.bits_per_dim):
+    methods = (flow.encode, flow.log_prob, flow.bits_per_dim, flow.score, flow.likelihood_map)
+    for method in (*methods, lambda x: flow.edit(x, torch.zeros(96), 1.0), partial(resample, flow)):
         with pytest.raises(ImageError, match=message):
             method(images)
+
+
+def resample(flow: Flow, images: Tensor) -> Tensor:
+    return flow.resample(images, 0)
+
+
+def test_no_images_are_refused_by_forward_too() -> None:
+    with pytest.raises(ImageError, match=r"got float32 \(0, 1, 8, 12\)"):
+        tiny()(torch.zeros(0, 1, 8, 12))
 
 
 @pytest.mark.parametrize(
@@ -127,9 +139,13 @@ def test_bad_sizes_and_steps_say_what_is_right() -> None:
         flow.sample(1, temperature=-1)
     with pytest.raises(ImageError, match=r"size must be \(H, W\)"):
         flow.decode(flow.encode(noise(1)), 8)
+    with pytest.raises(ImageError, match=r"size must be \(H, W\)"):
+        flow.inverse(flow.encode(noise(1)), 8)
 
 
-@pytest.mark.parametrize("wrong", [torch.zeros(1, 1, 4, 8), torch.full((1, 3, 4, 8), 1.0)])
+@pytest.mark.parametrize(
+    "wrong", [torch.zeros(1, 1, 4, 8), torch.full((1, 1, 8, 12), 1.0), torch.empty(0)]
+)
 def test_noise_that_does_not_fit_says_what_is_right(wrong: Tensor) -> None:
     with pytest.raises(ArgumentError, match=r"noise must be of the images' shape .* in \[0, 1\)"):
         tiny().log_prob(noise(1), noise=wrong)

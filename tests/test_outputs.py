@@ -9,6 +9,7 @@ from PIL import Image
 from zoo.cli.outputs import check_outputs, is_ours
 from zoo.errors import ArgumentError
 from zoo.pictures import write_image
+from zoo.sources import MODELS
 
 
 @pytest.fixture
@@ -63,10 +64,20 @@ def test_what_flowzoo_wrote_may_be_written_again(run, photo, tmp_path) -> None:
         assert run(*sample)[0] == 0
 
 
+def test_an_evaluation_replaces_no_other_file(run, photo, tmp_path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    code, _, error = run("evaluate", "finc_mnist", "--data-dir", tmp_path, "-o", notes)
+    assert code == 2
+    assert "notes.txt is there already" in error
+    assert notes.read_text() == "mine"
+
+
 def test_ours_are_told_from_others(photo, tmp_path) -> None:
     assert not is_ours(photo)
     write_image(torch.zeros(3, 4, 4, dtype=torch.uint8), tmp_path / "ours.png")
     assert is_ours(tmp_path / "ours.png")
+    assert is_ours(MODELS["finc_mnist"].folder.path / "eval.json")
     (tmp_path / "text").write_text("flowzoo")
     assert not is_ours(tmp_path / "text")
     with pytest.raises(ArgumentError, match=r"text is there already"):

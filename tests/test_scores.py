@@ -63,6 +63,10 @@ def test_complexity_of_two_channels_is_refused() -> None:
         coded_bits(noise(1, 2))
 
 
+def test_images_too_long_for_webp_are_coded_as_png() -> None:
+    assert (coded_bits(torch.zeros(2, 1, 4, 16400, dtype=torch.uint8)) < 1).all()
+
+
 def test_a_map_sums_up_to_the_density_of_the_latents() -> None:
     flow = tiny(levels=3, size=(8, 16))
     images = noise(2, size=(8, 16))

@@ -19,7 +19,7 @@ import zoo
 import zoo.latents
 from tests.folders import save_folder
 from tests.test_flow import noise, tiny
-from zoo.documents import KEY, SEAL, content_hash, read_tensors
+from zoo.documents import KEY, SEAL, content_hash, read_tensors, seal, unseal
 from zoo.errors import FlowzooError, LatentError
 from zoo.folder import identity, is_identity
 from zoo.latents import LatentFile
@@ -222,6 +222,14 @@ def test_a_shard_in_another_s_place_is_missing(model, flow, z, tmp_path) -> None
     assert shards.missing() == [2]
     with pytest.raises(LatentError, match="1 of 3 shards are missing"):
         shards.finish()
+
+
+def test_a_shard_of_other_tensors_is_missing(model, flow, z, tmp_path) -> None:
+    shards = shard_folder(tmp_path / "z", model, identity(flow), z)
+    path = shards.folder / file_name(1)
+    tensors, about, _ = unseal(path)
+    path.write_bytes(seal({"others": tensors["latents"].clone()}, about))
+    assert shards.missing() == [1]
 
 
 def test_rotten_latents_are_missing_and_encoded_again(model, flow, z, tmp_path) -> None:

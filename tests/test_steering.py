@@ -126,6 +126,7 @@ def test_score_orders_images_and_draws_their_maps(run, model, files, tmp_path, m
 def test_what_cannot_be_is_one_line(run, latents, model, files, tmp_path) -> None:
     output = ("-o", tmp_path / "d.safetensors")
     calls = {
+        "name the directions otherwise": ("directions", latents, "-o", tmp_path / "d.png"),
         "no attribute 'beauty'": ("directions", latents, *output, "--attribute", "beauty"),
         "method must be least_squares": ("directions", latents, *output, "--method", "magic"),
         "method must be one of": ("score", *files, "-m", model, "--method", "x"),

@@ -86,8 +86,12 @@ class FlowConfig:
             raise ConfigError(
                 f"preprocessing must be one of {choices}; got {self.preprocessing!r}."
             )
-        if len(self.size) != 2 or any(
-            type(side) is not int or side < 1 or side % 2**self.levels for side in self.size
+        if isinstance(self.size, list):  # as JSON has it
+            object.__setattr__(self, "size", tuple(self.size))
+        if (
+            not isinstance(self.size, tuple)
+            or len(self.size) != 2
+            or any(type(side) is not int or side < 1 or side % 2**self.levels for side in self.size)
         ):
             raise ConfigError(
                 f"size must be (H, W) divisible by 2^levels = {2**self.levels}; got {self.size}."
@@ -134,9 +138,7 @@ class FlowConfig:
         for problem, found in (("unknown", set(values) - names), ("missing", names - set(values))):
             if found:
                 raise ConfigError(f"{problem} field in {cls.__name__}: {', '.join(sorted(found))}.")
-        if not isinstance(values["size"], list | tuple):
-            raise ConfigError(f"size must be [H, W]; got {values['size']!r}.")
-        return cls(**{**values, "size": tuple(values["size"])})
+        return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration in JSON types."""

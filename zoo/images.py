@@ -18,7 +18,7 @@ __all__ = [
 
 def check_images(images: Tensor, channels: int, divisor: int) -> None:
     """Raise ImageError unless images are uint8 (B, channels, H, W), sides multiples of divisor."""
-    if _fits(images, channels, divisor) and images.dtype == torch.uint8 and len(images) > 0:
+    if _fits(images, channels, divisor) and images.dtype == torch.uint8:
         return
     wanted = f"uint8 {_shape(channels, divisor)}"
     raise ImageError(f"images must be {wanted}; got {_describe(images)}.{_advice(images)}")
@@ -59,6 +59,7 @@ def _fits(images: object, channels: int, divisor: int) -> bool:
     return (
         isinstance(images, Tensor)
         and images.dim() == 4
+        and len(images) > 0
         and images.shape[1] == channels
         and all(side > 0 and side % divisor == 0 for side in images.shape[2:])
     )

@@ -14,7 +14,7 @@ from tests.folders import read_config
 from tests.hub.conftest import client, elsewhere, hub, machine  # noqa: F401
 from zoo.architectures import plugins
 from zoo.architectures.registry import ARCHITECTURES
-from zoo.data.catalogue import IMAGE_SETS
+from zoo.data.catalogue import IMAGE_SETS, facts_of
 from zoo.errors import ArgumentError, ConfigError, DataError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "extend.md").read_text()
@@ -133,6 +133,7 @@ def test_installed_plugins_are_found(tmp_path, monkeypatch, registries) -> None:
     (about / "entry_points.txt").write_text("[flowzoo]\nmine = installed_flows\n")
     monkeypatch.syspath_prepend(tmp_path)
     plugins.load_installed.cache_clear()
+    assert facts_of("cells").title != "cells"
     assert zoo.list_presets("installed") == ["small"]
     with pytest.raises(DataError, match=r"there is no .*cells-test.npy"):
         zoo.data.load_images("cells", tmp_path, "test")

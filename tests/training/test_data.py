@@ -122,6 +122,12 @@ def test_fewer_images_than_a_batch_are_refused() -> None:
         module.train_dataloader()
 
 
+def test_a_number_of_validation_images_may_be_written_as_a_float() -> None:
+    module = ImageData("digits", val_images=1e2)
+    module.setup("fit")
+    assert len(module.val) == 100
+
+
 @pytest.mark.parametrize("count", [0, 1500, -1])
 def test_a_validation_split_of_nothing_or_everything_is_refused(count: int) -> None:
     with pytest.raises(DataError, match="Set data.val_images between 1 and 1499"):
@@ -133,6 +139,7 @@ def test_a_validation_split_of_nothing_or_everything_is_refused(count: int) -> N
     [
         ({"shift": -0.1}, "shift must be a share of the side"),
         ({"shift": 1.0}, "shift must be a share of the side"),
+        ({"val_images": 1.5}, "data.val_images must be whole, or below 1; got 1.5"),
         ({"size": [8, 8, 3]}, "size must be a side, or height and width"),
     ],
 )

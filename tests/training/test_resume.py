@@ -121,6 +121,8 @@ def test_another_validation_split_is_not_resumed(tmp_path: Path) -> None:
     last = run(tmp_path / "a", trainer={"max_steps": 4})
     with pytest.raises(ConfigError, match="data.seed is 0 there and 1 here"):
         run(tmp_path / "b", "--ckpt_path", str(last), data={"seed": 1})
+    with pytest.raises(ConfigError, match="data.splits is 'folders' there and 'none' here"):
+        run(tmp_path / "b", "--ckpt_path", str(last), data={"splits": "none"})
 
 
 def test_the_seed_of_a_run_is_kept_when_it_is_resumed(tmp_path: Path) -> None:

@@ -95,6 +95,8 @@ def test_pictures_stand_for_images_that_may_not_be_shown(trained: Path, tmp_path
     folder.mkdir()
     for i in range(3):
         Image.new("RGB", (40, 30), (60 * i, 90, 20)).save(folder / f"{i}.png")
+    with pytest.raises(ArgumentError, match="pass both"):
+        export(checkpoint, tmp_path, pictures_licence="A. Nybody; CC0")
     with pytest.raises(ArgumentError, match="--pictures-licence"):
         export(checkpoint, tmp_path / "models", pictures=folder)
     made = export(

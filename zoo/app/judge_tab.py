@@ -13,11 +13,10 @@ from zoo.app.requests import on_upload
 from zoo.app.shown import Shown
 from zoo.app.uploads import generator_of, read_upload
 from zoo.cards.markdown import percent
+from zoo.cards.measured import COMPLEXITY, measured_of
 from zoo.cards.outlying import share_above, share_farther
 from zoo.errors import require
 from zoo.pictures.shades import shade
-
-COMPLEXITY = "complexity_histogram"
 
 
 def judge_tab(shown: Shown) -> None:
@@ -29,7 +28,7 @@ def judge_tab(shown: Shown) -> None:
 
 def judge(shown: Shown, upload: str | None) -> str:
     """The scores of an image, the histogram with its place, and its map of likelihood."""
-    flow, measured = shown.flow, shown.folder.evaluation
+    flow, measured = shown.flow, measured_of(shown.folder)
     image, fitted = read_upload(upload, flow)
     score = partial(flow.score, image, generator=generator_of(0))
     bits, complexity = float(score("likelihood")), float(score("complexity"))
@@ -38,7 +37,7 @@ def judge(shown: Shown, upload: str | None) -> str:
     if measured is not None:
         said += _among(float(score("typicality", typical=measured["bits_per_dim"])), bits, measured)
         figures.append(_placed(measured["likelihood_histogram"], bits, "bits/dim"))
-    if measured is not None and COMPLEXITY in measured:  # which the oldest evaluations lack
+    if measured is not None and COMPLEXITY in measured:
         above = percent(share_above(measured[COMPLEXITY], complexity))
         said.append(f"About {above} have a higher complexity score.")
         figures.append(_placed(measured[COMPLEXITY], complexity, "complexity score"))

@@ -42,4 +42,4 @@ def sample(shown: Shown, count: float, seed: float | None, label: int | None, *h
     images = shown.flow.sample(
         int(count), temperature=torch.tensor([heats]), generator=generator_of(seed), **options
     )
-    return row(strip(images, f"{len(images)} images of seed {seed:g}", COLUMNS))
+    return row(strip(images, f"{len(images)} images of seed {seed:.0f}", COLUMNS))

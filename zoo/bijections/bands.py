@@ -42,4 +42,4 @@ def in_bands(function: Callable[[Tensor], Tensor], x: Tensor, reach: int, width:
 def rows_of_band(x: Tensor, width: int) -> int:
     """Rows of maps (B, C, H, W) in a band, for the channels of the widest map in between."""
     copies = UNFOLDED if x.dtype == torch.float64 else 1
-    return max(ROWS, NUMBERS // (len(x) * width * x.shape[3] * copies))
+    return max(ROWS, NUMBERS // max(1, len(x) * width * x.shape[3] * copies))

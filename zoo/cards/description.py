@@ -32,7 +32,7 @@ def _classes(subject: Subject) -> str:
     """The classes of its last level, if it has some."""
     if not (classes := subject.flow.config.classes):
         return ""
-    names = ", ".join(map(str, subject.about.get("class_names", range(classes))))
+    names = ", ".join(map(str, subject.about.get("class_names") or range(classes)))
     return (
         f"It has {classes} classes: {names}. Latents of the last level are not standard normal but "
         "Gaussian for each class, with a mean and a scale per channel. Encoding and decoding need "

@@ -79,14 +79,14 @@ def _accuracy(measured: dict[str, Any]) -> dict[str, str]:
 
 def _exactness(subject: Subject, measured: dict[str, Any]) -> str:
     """The round trip of the images, and the certificate of every linear layer."""
+    error = measured["round_trip_grey_levels"]
+    off = "NaN or infinite" if error is None else f"{error:.4f} grey levels off"
     return join(
         "## Exactness and stability",
         f"{percent(measured['exact_share'], 2)} of the images come back bit for bit. "
         f"{percent(measured['float64_share'], 2)} needed float64, and "
         f"{percent(measured['kept_share'], 2)} their pixels kept in the latents. "
-        "Before rounding, the worst pixel "
-        f"decoded is {measured['round_trip_grey_levels']:.4f} grey levels off; rounding bears half "
-        "a level.",
+        f"Before rounding, the worst pixel decoded is {off}; rounding bears half a level.",
         show(subject, "reconstructions.png"),
         _hostile(measured["hostile"]),
         _couplings(measured["couplings"]),

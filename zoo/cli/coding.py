@@ -11,6 +11,7 @@ import typer
 from rich.progress import track
 from torch import Tensor
 
+from zoo.cards.measured import measured_of
 from zoo.cli.common import (
     DEFAULT_MODEL,
     Batch,
@@ -122,8 +123,8 @@ def _encode(flow: Flow, pixels: list[Tensor], batch_size: int) -> list[Tensor]:
 
 def _farthest(source: Source) -> float:
     """The most bits/dim of images of its data; infinite for a model without an evaluation."""
-    histogram = (source.folder().evaluation or {}).get("likelihood_histogram")
-    return math.inf if histogram is None else most_bits(histogram)
+    measured = measured_of(source.folder())
+    return math.inf if measured is None else most_bits(measured["likelihood_histogram"])
 
 
 def _say_if_far(flow: Flow, image: Read, farthest: float) -> None:

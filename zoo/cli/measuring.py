@@ -7,7 +7,17 @@ import typer
 from rich.progress import Progress
 from torch import Tensor
 
-from zoo.cli.common import OWN_HELP, Batch, Device, ModelArgument, Splits, check_splits, console
+from zoo.cli.common import (
+    OWN_HELP,
+    Batch,
+    Device,
+    ModelArgument,
+    Overwrite,
+    Splits,
+    check_splits,
+    console,
+)
+from zoo.cli.outputs import check_outputs
 from zoo.data import ImageSet, find_image_set, load_images
 from zoo.data.labels import class_numbers, read_labels
 from zoo.devices import find_device
@@ -38,6 +48,7 @@ def evaluate(
     ] = 1,
     splits: Splits = "folders",
     device: Device = "auto",
+    overwrite: Overwrite = False,
 ) -> None:
     """Measure bits/dim, exactness and samples on the test split; write eval.json."""
     from zoo.data.catalogue import FOLDER, PHOTOS
@@ -45,6 +56,8 @@ def evaluate(
     from zoo.evaluation.outliers import compared_sets
 
     chosen = check_splits(splits)
+    if output is not None:
+        check_outputs([output], overwrite=overwrite)
     source = parse(name)
     folder = source.own_folder() if output is None else source.folder()
     flow, dataset = source.load().to(find_device(device)), folder.dataset

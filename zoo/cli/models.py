@@ -41,7 +41,7 @@ def info(
     """Show a model: its size, origin and licence, what was measured, how stable its inverse is."""
     source = parse(name).pin()
     untrained = isinstance(source, Name) and source.model.sha256 is None
-    flow = load(name, pretrained=not untrained, device=device)
+    flow = load(str(source), pretrained=not untrained, device=device)
     certificate = None if untrained else flow.certify()
     if json:
         console.print_json(data=facts(source, flow, certificate))

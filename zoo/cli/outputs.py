@@ -5,7 +5,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from zoo.documents import KEY, DocumentError, read_tensors
+from zoo.cards.measured import check_measured
+from zoo.documents import KEY, DocumentError, read_json, read_tensors
 from zoo.errors import ArgumentError
 from zoo.export.formats import PROGRAM
 from zoo.pictures import SOFTWARE, WRITER
@@ -36,7 +37,7 @@ def check_outputs(
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file is a picture, latents or an exported program that flowzoo wrote."""
+    """Whether a file is a picture, latents, program or evaluation that flowzoo wrote."""
     try:
         with Image.open(path) as picture:
             return str(picture.info.get(SOFTWARE, "")).startswith(WRITER)
@@ -45,7 +46,15 @@ def is_ours(path: Path) -> bool:
     try:
         return KEY in read_tensors(path)[1]
     except (OSError, DocumentError):
-        return f"{PROGRAM}sha256".encode() in _end(path)
+        return _is_evaluation(path) or f"{PROGRAM}sha256".encode() in _end(path)
+
+
+def _is_evaluation(path: Path) -> bool:
+    try:
+        check_measured(read_json(path))
+        return True
+    except (OSError, DocumentError):
+        return False
 
 
 def _end(path: Path) -> bytes:

@@ -27,6 +27,7 @@ from zoo.cli.common import (
 )
 from zoo.cli.outputs import check_outputs
 from zoo.devices import find_device
+from zoo.documents import fits
 from zoo.errors import ArgumentError
 from zoo.flow import Flow
 from zoo.flow.scores import Method
@@ -59,7 +60,8 @@ def directions(
     overwrite: Overwrite = False,
 ) -> None:
     """Find directions of classes or attributes among the latents of a data set."""
-    picture = output.with_suffix(".png")
+    if (picture := output.with_suffix(".png")) == output:
+        raise typer.BadParameter(f"{output} would be the picture: name the directions otherwise.")
     check_outputs([output, picture], overwrite=overwrite)
     data = load_latents(latents)
     data.flow.to(find_device(device))
@@ -161,12 +163,14 @@ def score(
     read = _read(images, flow, choose_fit(resize, crop, pad, original_size))
     check_outputs([output], read, overwrite=overwrite)
     pixels, generator = list(read.values()), torch.Generator().manual_seed(seed)
-    typical = (source.folder().evaluation or {}).get("bits_per_dim")
-    if method == "typicality" and typical is None:
-        raise ArgumentError(
-            f"typicality needs the mean bits/dim of its data: flowzoo evaluate {model} first."
-        )
-    options = {"typical": typical} if method == "typicality" else {}
+    options = {}
+    if method == "typicality":
+        measured = source.folder().evaluation
+        if measured is None or not fits(measured, {"bits_per_dim": float}):
+            raise ArgumentError(
+                f"typicality needs the mean bits/dim of its data: flowzoo evaluate {model} first."
+            )
+        options = {"typical": measured["bits_per_dim"]}
 
     def run(chosen: list[int]) -> Tensor:
         batch = torch.stack([pixels[i] for i in chosen]).to(flow.device)

@@ -72,6 +72,8 @@ def list_datasets() -> list[str]:
 
 def facts_of(name: str) -> DatasetFacts:
     """Facts about a data set; of an unknown one, its name."""
+    if name not in FACTS:
+        load_installed()
     return FACTS.get(name, DatasetFacts(name))
 
 

@@ -76,7 +76,7 @@ def evaluate(
         "float64_share": trips.float64 / len(images),
         "kept_share": trips.kept / len(images),
         "hostile": hostile(flow, images, batch_size, progress),
-        "round_trip_grey_levels": certificate.round_trip,
+        "round_trip_grey_levels": finite(certificate.round_trip),
         "certificate": [_layer(layer) for layer in certificate.layers],
         "couplings": _couplings(certificate),
         "finite_sample_share": finite_samples / n_drawn,

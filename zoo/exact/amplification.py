@@ -26,7 +26,7 @@ def amplification(flow: Model, images: Tensor, batch_size: int = 50) -> Tensor:
         _moved(model, (batch.double() + 0.5) / 256).abs().amax((1, 2, 3))
         for batch in images.split(batch_size)
     ]
-    return torch.cat(parts).nan_to_num(nan=torch.inf)
+    return torch.cat(parts).nan_to_num(torch.inf, torch.inf)
 
 
 def worst_images(flow: Model, images: Tensor, steps: int = 20) -> Tensor:

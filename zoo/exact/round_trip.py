@@ -83,7 +83,7 @@ def round_trip_error(flow: Model, images: Tensor, z: Tensor) -> Tensor:
 def _distance(x: Tensor, images: Tensor) -> Tensor:
     """Largest distance of a pixel from its bin's centre, in grey levels, (B,)."""
     error = (x.double() * 256 - (images.double() + 0.5)).abs().flatten(1).amax(1)
-    return error.nan_to_num(nan=torch.inf)
+    return error.nan_to_num(torch.inf, torch.inf)
 
 
 def _precisions(flow: Model, size: tuple[int, int]) -> Sequence[torch.dtype]:
@@ -150,7 +150,7 @@ def worst_layer(flow: Model, images: Tensor) -> tuple[str, float]:
 
 def _layer_error(layer: Bijection, x: Tensor, y: Tensor) -> float:
     error = (layer.inverse(y)[0] - x).abs().max() / x.abs().max().clamp_min(1)
-    return float(error.nan_to_num(nan=torch.inf))
+    return float(error.nan_to_num(torch.inf, torch.inf))
 
 
 def _shorten(indices: list[int], most: int = 8) -> str:

@@ -128,4 +128,4 @@ def _through(flow: Flow, runs: Mapping[What, Run], images: Tensor, *, dynamic: b
 
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:
-    return (a.double() - b.double()).abs().flatten(1).amax(1).nan_to_num(nan=torch.inf)
+    return (a.double() - b.double()).abs().flatten(1).amax(1).nan_to_num(torch.inf, torch.inf)

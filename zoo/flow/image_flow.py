@@ -30,7 +30,6 @@ from zoo.exact import round_trip
 from zoo.exact.amplification import amplification
 from zoo.exact.certificate import (
     Certificate,
-    LayerCertificate,
     StabilityWarning,
     coupling_certificates,
     layer_certificates,
@@ -179,10 +178,10 @@ class Flow(nn.Module):
         """
         check_latents(z, self.dtype, self.device)
         self._watch.check(self, wait=not trusted)
-        key = ("inverse", None if size is None else tuple(size))
-        return self._run(key, partial(self._unmap, size=size), z)
+        sides = self._check_size(size)
+        return self._run(("inverse", sides), partial(self._unmap, size=sides), z)
 
-    def _unmap(self, z: Tensor, size: Size | None) -> tuple[Tensor, Tensor]:
+    def _unmap(self, z: Tensor, size: Size) -> tuple[Tensor, Tensor]:
         return self.from_levels(self.levels(z, size))
 
     def from_levels(self, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -487,6 +486,7 @@ class Flow(nn.Module):
         Raises:
             ImageError: For anything but uint8 images of a fitting shape.
         """
+        self._check(images)
         size = (images.shape[2], images.shape[3])
         return prior_map(self.levels(self.encode(images, exact=False), size), size)
 
@@ -610,6 +610,7 @@ class Flow(nn.Module):
             ImageError: For anything but uint8 images of a fitting shape.
             NonFiniteError: If an edited image is NaN or infinite: alpha is too large.
         """
+        self._check(images)
         z, size = self.encode(images), (images.shape[2], images.shape[3])
         vector = direction.of(self, size) if hasattr(direction, "of") else direction
         return self.decode(move(z, vector, alpha), size)
@@ -637,6 +638,7 @@ class Flow(nn.Module):
             ImageError: For anything but uint8 images of a fitting shape.
             NonFiniteError: If an image is NaN or infinite.
         """
+        self._check(images)
         check_levels(levels, len(self.blocks))  # before anything takes long
         z, size = self.encode(images), (images.shape[2], images.shape[3])
         z = self.redraw(z, levels, temperature=temperature, generator=generator, size=size)
@@ -791,14 +793,15 @@ class Flow(nn.Module):
         layers = [layer for _, layer in self.named_bijections()]
         wide = self.at(torch.promote_types(self.dtype, torch.float32))  # as `encode` does
         trips = round_trip.round_trip_error(wide, images, wide.encode(images, exact=False))
+        certified = layer_certificates(self._levels, (images.shape[2], images.shape[3]))
         return Certificate(
-            layers=self._certificates((images.shape[2], images.shape[3])),
+            layers=certified,
             couplings=coupling_certificates(layers),
-            uncertified=uncertified(layers),
+            uncertified=uncertified(layers, certified),
             amplification=float(amplification(self, images).max()),
             amplification_at_twice=float(amplification(self, mosaics(images)).max()),
             round_trip=float(trips.max()),
-            dtype=str(self.dtype).removeprefix("torch."),
+            dtype=str(wide.dtype).removeprefix("torch."),
             images=len(images),
         )
 
@@ -878,9 +881,6 @@ class Flow(nn.Module):
     def _levels(self) -> list[Sequence[Bijection]]:
         return [block.bijections for block in self.blocks]
 
-    def _certificates(self, size: Size) -> tuple[LayerCertificate, ...]:
-        return layer_certificates(self._levels, size)
-
     def _weights(self) -> list[Tensor]:
         return [*self.parameters(), *self.buffers()]
 
@@ -891,7 +891,8 @@ class Flow(nn.Module):
                 return f"{name} ({type(layer).__name__}) holds NaN or infinite weights."
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", StabilityWarning)
-            worst = worst_of(self._certificates((images.shape[2], images.shape[3])))
+            size = (images.shape[2], images.shape[3])
+            worst = worst_of(layer_certificates(self._levels, size))
         if worst is None:
             return "No layer says how stable it is."
         return (

@@ -12,6 +12,7 @@ from zoo.errors import ArgumentError, require
 
 Method = Literal["likelihood", "typicality", "complexity"]
 CODED_CHANNELS = (1, 3)
+WEBP_SIDE = 16383  # the longest that the format has
 
 
 def check_method(method: object, typical: object) -> None:
@@ -30,7 +31,8 @@ def check_method(method: object, typical: object) -> None:
 def coded_bits(images: Tensor) -> Tensor:
     """Bits per dimension of each image as lossless WebP or PNG, whichever is shorter, (B,) float64.
 
-    Both headers count too: this many bits for every image of one size.
+    Beyond a side of 16,383 it is PNG, for WebP ends there. Both headers count too: this many bits
+    for every image of one size.
 
     Args:
         images: uint8 (B, C, H, W) of 1 or 3 channels.
@@ -38,7 +40,8 @@ def coded_bits(images: Tensor) -> Tensor:
     if images.shape[1] not in CODED_CHANNELS:
         raise ArgumentError(f"complexity is of 1 or 3 channels; got {images.shape[1]}.")
     pixels = images.cpu().permute(0, 2, 3, 1).squeeze(3).numpy()
-    lengths = [min(_coded(image, kind) for kind in ("PNG", "WEBP")) for image in pixels]
+    kinds = ("PNG", "WEBP") if max(images.shape[2:]) <= WEBP_SIDE else ("PNG",)
+    lengths = [min(_coded(image, kind) for kind in kinds) for image in pixels]
     bits = 8 * torch.tensor(lengths, dtype=torch.float64, device=images.device)
     return bits / math.prod(images.shape[1:])
 

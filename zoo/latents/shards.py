@@ -219,11 +219,9 @@ def read_shard(folder: Path, encoded: EncodedSet, shard: int) -> tuple[Tensor, d
         raise DocumentError("it does not have the hash that it was written with")
     if wrong := [key for key, value in place.items() if about.get(key) != value]:
         raise DocumentError(f"it is another shard: its {wrong[0]} is {about.get(wrong[0])!r}")
-    if tensors.keys() != {LATENTS} or (shape := tensors[LATENTS].shape) != (
-        len(mine),
-        math.prod(encoded.image_size),
-    ):
-        raise DocumentError(f"its latents are of shape {tuple(shape)}")
+    shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+    if shapes != {LATENTS: (len(mine), math.prod(encoded.image_size))}:
+        raise DocumentError(f"it holds tensors of other shapes: {shapes}")
     return tensors[LATENTS], {"file": name, **{k: v for k, v in about.items() if k != "set"}}
 
 

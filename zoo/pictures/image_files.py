@@ -191,7 +191,7 @@ def upright_size(path: Path) -> Size:
     """(H, W) of the image at a path as viewers show it, from its header."""
     try:
         with Image.open(path) as picture:
-            turned = picture.getexif().get(ORIENTATION, 1) >= 5
+            turned = picture.getexif().get(ORIENTATION, 1) in range(5, 9)
             return (picture.width, picture.height) if turned else _hw(picture)
     except Exception as error:  # Pillow's plugins raise many kinds on damaged files
         raise ImageError(f"{path} cannot be read as an image: {error}") from error

@@ -79,7 +79,7 @@ class TileSolver:
 
     def solve(self, y: Tensor) -> Tensor:
         """Map y (B, G * C, H, W) to x, laid out channels last."""
-        rows = max(1, NUMBERS // (y[:, :, :1].numel() * self.tile[0])) * self.tile[0]
+        rows = max(1, NUMBERS // max(1, y[:, :, :1].numel() * self.tile[0])) * self.tile[0]
         out = torch.empty_like(y, memory_format=torch.channels_last)
         before: Tensor | None = None
         for start in range(0, y.shape[2], rows):

@@ -28,6 +28,8 @@ class TabularCLI(DensityCLI):
         )
 
     def after_fit(self) -> None:
+        if self.trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
         best = self.trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
         if self.trainer.global_step and not best:
             raise ConfigError(

@@ -72,9 +72,12 @@ def export(
     """
     flow, saved = load_checkpoint(checkpoint)
     dataset, levels = _dataset_of(saved), saved.get("finetune", {}).get("grey_levels")
+    if (pictures is None) != (not pictures_licence):
+        raise ArgumentError(
+            "pictures to show need their owner and licence, and these need pictures: pass both "
+            "--pictures and --pictures-licence."
+        )
     if pictures is not None:
-        if not pictures_licence:
-            raise ArgumentError("say whose the pictures are, and their licence: --pictures-licence")
         natural = read_thumbnails(pictures, flow)[:GOLDEN_IMAGES]
     elif data_dir is not None and (include_images or facts_of(dataset).licence):
         shape = {"size": flow.config.size, "channels": flow.config.channels}

@@ -60,6 +60,8 @@ class ImageData(L.LightningDataModule):
         self.save_hyperparameters()
         if min(batch_size, eval_batch_size) < 1:
             raise ArgumentError("data.batch_size and data.eval_batch_size must be at least 1.")
+        if val_images > 1 and val_images % 1:
+            raise ArgumentError(f"data.val_images must be whole, or below 1; got {val_images}.")
         if not 0 <= shift < 1:
             raise ArgumentError(f"shift must be a share of the side, from 0 to 1; got {shift}.")
         if isinstance(size, list) and len(size) != 2:
@@ -97,8 +99,7 @@ class ImageData(L.LightningDataModule):
             return
         images = self.train.images
         count = self.hparams["val_images"]
-        if 0 < count < 1:
-            count = max(1, round(count * len(images)))
+        count = max(1, round(count * len(images))) if 0 < count < 1 else int(count)
         if not 0 < count < len(images):
             raise DataError(
                 f"validation takes {count} of {len(images)} training images. Set data.val_images "

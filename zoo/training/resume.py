@@ -68,7 +68,9 @@ def _check_model(checkpoint: dict[str, Any], module: L.LightningModule) -> None:
 def _check_split(checkpoint: dict[str, Any], trainer: L.Trainer) -> None:
     """Refuse to validate on what the run before trained on."""
     saved = checkpoint.get("datamodule_hyper_parameters", {})
-    split = {name: saved[name] for name in ("name", "seed", "val_images") if name in saved}
+    split = {
+        name: saved[name] for name in ("name", "seed", "val_images", "splits") if name in saved
+    }
     check_options("data", split, trainer.datamodule.hparams)  # type: ignore[attr-defined]
 
 
