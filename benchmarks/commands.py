@@ -104,10 +104,7 @@ def flows(
 
 
 @app.command()
-def depth(
-    output: Output = Path("benchmark"),
-    repeats: Repeats = 3,
-) -> None:
+def depth(output: Output = Path("benchmark"), repeats: Repeats = 3) -> None:
     """Sampling on one thread over the depth of a flow, and by the sequential algorithm."""
     from benchmarks.depth import measure
 

@@ -12,20 +12,7 @@ from zoo.cards import save_flow
 from zoo.errors import ArgumentError, WeightsError
 from zoo.folder import ModelFolder, identity, swap
 
-NAMES = [
-    "..",
-    ".",
-    "a/b",
-    "/tmp/x",
-    "a b",
-    ".hidden",
-    "a..b",
-    "-x",
-    "é",
-    "x" * 97,
-    "a\0b",
-    "a\n",
-]
+NAMES = ["..", ".", "a/b", "/tmp/x", "a b", ".hidden", "a..b", "-x", "é", "x" * 97, "a\0b", "a\n"]
 
 
 @pytest.mark.parametrize("name", NAMES, ids=repr)
@@ -138,10 +125,7 @@ def test_a_link_to_a_model_and_who_may_read_it_stay(tmp_path: Path) -> None:
     assert (
         folder.stat().st_mode & 0o777,
         (folder / "model.safetensors").stat().st_mode & 0o777,
-    ) == (
-        0o700,
-        0o600,
-    )
+    ) == (0o700, 0o600)
 
 
 def test_a_full_disk_at_the_swap_leaves_the_old_model(tmp_path: Path, monkeypatch) -> None:

@@ -182,8 +182,4 @@ class PaddedConvConfig(FlowConfig):
     @property
     def options(self) -> dict[str, Any]:
         """Arguments of every padded convolution of the flow."""
-        return {
-            "kernel_size": self.kernel_size,
-            "gain_max": self.gain_max,
-            "invert": self.invert,
-        }
+        return {"kernel_size": self.kernel_size, "gain_max": self.gain_max, "invert": self.invert}

@@ -7,13 +7,7 @@ from zoo.devices import check_device
 from zoo.errors import ImageError
 from zoo.exact.patterns import hard_images
 
-__all__ = [
-    "check_continuous",
-    "check_images",
-    "gather_levels",
-    "hard_images",
-    "spread_levels",
-]
+__all__ = ["check_continuous", "check_images", "gather_levels", "hard_images", "spread_levels"]
 
 
 def check_images(images: Tensor, channels: int, divisor: int) -> None:

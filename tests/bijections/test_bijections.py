@@ -201,11 +201,7 @@ def test_finc_unit_of_any_shape_comes_back(quarter, height, width, kernel, metho
 
 @settings(max_examples=20, deadline=None)
 @given(
-    block=st.integers(1, 3),
-    height=sizes,
-    width=sizes,
-    affine=st.booleans(),
-    shared=st.booleans(),
+    block=st.integers(1, 3), height=sizes, width=sizes, affine=st.booleans(), shared=st.booleans()
 )
 def test_quad_coupling_of_any_shape_comes_back(block, height, width, affine, shared) -> None:
     layer = QuadCoupling(4 * block, 5, affine, shared=shared).double()

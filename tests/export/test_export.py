@@ -104,10 +104,7 @@ def test_a_published_flow_comes_back_over_its_golden_images(run, tmp_path) -> No
     code, output, _ = run("export-onnx", "finc_mnist", "-o", tmp_path)
     assert code == 0
     assert f"{tmp_path}/decode.onnx written" in " ".join(output.split())
-    flow, golden = (
-        zoo.load("finc_mnist"),
-        MODELS["finc_mnist"].folder.golden,
-    )
+    flow, golden = (zoo.load("finc_mnist"), MODELS["finc_mnist"].folder.golden)
     (latents,) = call(tmp_path / "encode.onnx", golden.images)
     assert torch.equal(call(tmp_path / "decode.onnx", latents)[0], golden.images)
     assert torch.equal(flow.decode(latents), golden.images)

@@ -342,7 +342,7 @@ def test_a_fine_tuned_flow_keeps_its_parent(machine, hub, folder) -> None:
         "value = flow.push_to_hub(\n"
         "    'alice/tuned', dataset='digits', license='mit', token='hf_alice'\n"
         ")\n"
-        "assert flow.training",
+        "assert flow.training"
     )
     assert outcome.value == f"hf-hub:alice/tuned@{head(hub, 'alice/tuned')}", outcome.output
     loaded = machine.run(

@@ -45,9 +45,7 @@ def test_vmap_is_a_loop(kernel_dim: int | None, map_dim: int | None) -> None:
     mapped = torch.func.vmap(lambda k, y: triangular_solve(k, y, CORNERS), (kernel_dim, map_dim))
     loop = [
         triangular_solve(
-            kernel if kernel_dim is None else kernels[i],
-            y if map_dim is None else maps[i],
-            CORNERS,
+            kernel if kernel_dim is None else kernels[i], y if map_dim is None else maps[i], CORNERS
         )
         for i in range(3)
     ]

@@ -29,10 +29,7 @@ from zoo.training.module import FlowModule
 # 51 and 50 images on two ranks, and the last batch of the first one holds a single image.
 CLOSE = {"rtol": 1e-7, "atol": 1e-9}
 # As many images as do not divide evenly.
-FIRST_IMAGES = {
-    "class_path": "zoo.training.first_images.FirstImages",
-    "init_args": {"count": 301},
-}
+FIRST_IMAGES = {"class_path": "zoo.training.first_images.FirstImages", "init_args": {"count": 301}}
 STEPS = 8  # of 2 batches each; an epoch has 10 batches
 
 

@@ -12,13 +12,7 @@ from torchvision.datasets import CelebA
 
 from tests.folders import save_folder
 from tests.test_flow import tiny
-from tests.training.official import (
-    noise,
-    picture,
-    write_celeba,
-    write_imagenet,
-    write_npz,
-)
+from tests.training.official import noise, picture, write_celeba, write_imagenet, write_npz
 from zoo.data import load_images
 from zoo.data.picture_folder import _is_test
 from zoo.errors import ArgumentError, DataError

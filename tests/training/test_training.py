@@ -100,10 +100,7 @@ def test_pictures_stand_for_images_that_may_not_be_shown(trained: Path, tmp_path
     with pytest.raises(ArgumentError, match="--pictures-licence"):
         export(checkpoint, tmp_path / "models", pictures=folder)
     made = export(
-        checkpoint,
-        tmp_path / "models",
-        pictures=folder,
-        pictures_licence="A. Nybody; CC0",
+        checkpoint, tmp_path / "models", pictures=folder, pictures_licence="A. Nybody; CC0"
     )
     golden = read_golden(made)
     assert golden.natural == 3

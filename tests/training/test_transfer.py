@@ -30,12 +30,7 @@ from zoo.pictures import to_picture
 from zoo.training import lightning_cli as cli
 from zoo.training.checkpoints import read_checkpoint
 from zoo.training.export_folder import load_checkpoint
-from zoo.training.finetune import (
-    FineTune,
-    frozen_levels,
-    summary,
-    transfer,
-)
+from zoo.training.finetune import FineTune, frozen_levels, summary, transfer
 from zoo.training.module import FlowModule
 
 MAP = FineTune(channels="map")

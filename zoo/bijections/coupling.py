@@ -84,12 +84,7 @@ class AffineCoupling(Coupling):
     """
 
     def __init__(
-        self,
-        channels: int,
-        hidden_channels: int,
-        *,
-        actnorm: bool = False,
-        bounds: Bounds = FREE,
+        self, channels: int, hidden_channels: int, *, actnorm: bool = False, bounds: Bounds = FREE
     ) -> None:
         kept, changed = halves(channels)
         net = ConvNet(kept, hidden_channels, 2 * changed, actnorm=actnorm)
@@ -109,12 +104,7 @@ class AdditiveCoupling(Coupling):
     """
 
     def __init__(
-        self,
-        channels: int,
-        hidden_channels: int,
-        *,
-        actnorm: bool = False,
-        bounds: Bounds = FREE,
+        self, channels: int, hidden_channels: int, *, actnorm: bool = False, bounds: Bounds = FREE
     ) -> None:
         kept, changed = halves(channels)
         net = ConvNet(kept, hidden_channels, changed, actnorm=actnorm)

@@ -44,9 +44,7 @@ def invert(bijections: Sequence[Bijection], x: Tensor) -> Mapped:
 
 
 def _run(
-    bijections: Sequence[Bijection],
-    x: Tensor,
-    call: Callable[[Bijection, Tensor], Mapped],
+    bijections: Sequence[Bijection], x: Tensor, call: Callable[[Bijection, Tensor], Mapped]
 ) -> Mapped:
     total = torch.zeros(x.shape[0], dtype=torch.float64, device=x.device)
     for bijection in bijections:

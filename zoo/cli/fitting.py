@@ -40,8 +40,7 @@ def export(
         str | None, typer.Option(help="Whose they are, and under which licence; for the card.")
     ] = None,
     include_images: Annotated[
-        bool,
-        typer.Option("--include-images", help="Show test images: they are mine to pass on."),
+        bool, typer.Option("--include-images", help="Show test images: they are mine to pass on.")
     ] = False,
     output: Annotated[Path, typer.Option("--out", "-o", help="Parent folder.")] = Path("models"),
 ) -> None:

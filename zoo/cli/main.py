@@ -28,11 +28,7 @@ COMMANDS = (
 )
 # All options of these are LightningCLI's, --help too.
 OF_LIGHTNING = (train, train_tabular)
-PASSED_ON = {
-    "allow_extra_args": True,
-    "ignore_unknown_options": True,
-    "help_option_names": [],
-}
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 INTERRUPTED = 128 + 2
 MEMORY = (MemoryError, torch.OutOfMemoryError)

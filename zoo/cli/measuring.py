@@ -109,11 +109,7 @@ def _others(dataset: str, data_dir: Path) -> dict[str, Tensor]:
 
 
 def _measured(
-    flow: Flow,
-    images: Tensor,
-    compared: dict[str, Tensor],
-    labels: Tensor | None,
-    **protocol: int,
+    flow: Flow, images: Tensor, compared: dict[str, Tensor], labels: Tensor | None, **protocol: int
 ) -> dict[str, Any]:
     """The evaluation, with a bar for each of its parts."""
     from zoo.evaluation.evaluate import evaluate as run

@@ -589,10 +589,7 @@ class Flow(nn.Module):
     @torch.no_grad()
     @where_float64_is
     def edit(
-        self,
-        images: Tensor,
-        direction: Direction | Tensor,
-        alpha: float | Sequence[float] | Tensor,
+        self, images: Tensor, direction: Direction | Tensor, alpha: float | Sequence[float] | Tensor
     ) -> Tensor:
         """Images of latents z + alpha * direction, uint8 (B, C, H, W); of alpha 0 the same ones.
 
@@ -834,9 +831,7 @@ class Flow(nn.Module):
             return self
         self._watch.check(self)
         return self._twin.get(
-            (dtype, device),
-            self._weights(),
-            lambda: copy.deepcopy(self).to(device, dtype).eval(),
+            (dtype, device), self._weights(), lambda: copy.deepcopy(self).to(device, dtype).eval()
         )
 
     def agree(self, right: Tensor) -> bool:

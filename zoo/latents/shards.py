@@ -128,12 +128,7 @@ class ShardFolder:
         """Numbers of the shards that are still to be written; the others are read as a whole."""
         return [k for k in range(self.encoded.shards) if self._entry(k) is None]
 
-    def write(
-        self,
-        shard: int,
-        latents: Tensor,
-        versions: dict[str, Any],
-    ) -> None:
+    def write(self, shard: int, latents: Tensor, versions: dict[str, Any]) -> None:
         """Write a shard, atomically.
 
         Args:

@@ -6,15 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from zoo.solvers.operator import (
-    Operator,
-    Size,
-    add_product,
-    inverses,
-    product,
-    spread,
-    tile_kernel,
-)
+from zoo.solvers.operator import Operator, Size, add_product, inverses, product, spread, tile_kernel
 
 
 @dataclass(frozen=True)

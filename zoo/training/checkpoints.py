@@ -54,10 +54,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     last_written: str | None = None
 
     def save_checkpoint(
-        self,
-        checkpoint: dict[str, Any],
-        path: str | Path,
-        storage_options: Any | None = None,
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
     ) -> None:
         if _is_local(path):
             buffer = io.BytesIO()
@@ -68,10 +65,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         self.last_written = str(path)
 
     def load_checkpoint(
-        self,
-        path: str | Path,
-        map_location: Any = "cpu",
-        weights_only: bool | None = None,
+        self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = None
     ) -> dict[str, Any]:
         return read_checkpoint(path)
 

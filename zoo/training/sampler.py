@@ -91,10 +91,5 @@ def training_loader(
     """Shuffled, complete batches of a tensor's rows, from where the trainer stands."""
     sampler = ShuffledSampler(rows, batch_size, trainer)
     return DataLoader(
-        rows,
-        batch_size,
-        sampler=sampler,
-        drop_last=True,
-        collate_fn=as_it_is,
-        pin_memory=pinned(),
+        rows, batch_size, sampler=sampler, drop_last=True, collate_fn=as_it_is, pin_memory=pinned()
     )
