@@ -174,8 +174,10 @@ def test_latents_of_another_model_are_refused(run, model, tmp_path) -> None:
     ("arguments", "message"),
     [
         (["sample", "finc_mnits"], "Did you mean finc_mnist"),
-        (["encode", "missing.png", "-o", "z"], "missing.png cannot be read as an image"),
+        (["encode", "missing.png", "-o", "z"], "there is no file missing.png"),
         (["encode", "-o", "z"], "Missing argument"),
+        (["encode", "a.png", "-o", "."], ". is a folder. Name a file with -o"),
+        (["ls", "nope"], "no model matches 'nope'"),
         (["encode", "a.png", "-o", "z", "--pad", "--resize"], "choose one of"),
         (["decode", "missing", "-o", "out"], "not a file of latents"),
         (["nonsense"], "No such command"),
@@ -209,6 +211,16 @@ def test_sample_and_interpolate_write_grids(run, model, tmp_path) -> None:
     row = read(tmp_path / "i.png")
     assert row.shape == (18, 4 * 26)
     assert np.array_equal(row[1:17:2, 1:25:2], read(tmp_path / "a.png"))
+
+
+def test_ends_of_different_sizes_say_how_to_give_them_one(run, model, tmp_path) -> None:
+    write(tmp_path / "a.png", 8, 12)
+    write(tmp_path / "b.png", 16, 12)
+    ends = (tmp_path / "a.png", tmp_path / "b.png")
+    code, _, err = run("interpolate", *ends, "-m", model, "-o", tmp_path / "i.png")
+    assert code == 2
+    assert "of different sizes. --crop or --resize gives them one" in err
+    assert run("interpolate", *ends, "-m", model, "--crop", "-o", tmp_path / "i.png")[0] == 0
 
 
 def test_a_temperature_for_each_level(run, model, tmp_path) -> None:
@@ -329,6 +341,14 @@ def test_demo_of_photographs_shows_a_whole_picture(run, tmp_path) -> None:
     edited = read(tmp_path / "demo" / "edit.png")
     assert edited.shape[1] / edited.shape[0] == pytest.approx(1)  # 3 images x 3 attributes, 9 steps
     assert edited.std() > 10
+
+
+def test_demo_replaces_no_picture_of_another_s(run, tmp_path) -> None:
+    (tmp_path / "whole.png").write_bytes(b"mine")
+    code, out, err = run("demo", "-o", tmp_path)
+    assert code == 2
+    assert "whole.png is there already" in err
+    assert out == "", "nothing is computed before"
 
 
 def test_demo_does_the_main_job(run, tmp_path) -> None:

@@ -43,6 +43,13 @@ def test_every_frame_comes_back(run, tmp_path: Path, kind: str) -> None:
             assert np.array_equal(np.array(decoded), np.array(page))
 
 
+def test_frames_of_an_animation_are_described(run, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.gif", pages())
+    code, out, _ = run("encode", path, "--model", "finc_mnist", "-o", tmp_path / "z")
+    assert code == 0
+    assert ": ," not in out
+
+
 @pytest.mark.parametrize("kind", ["png", "tiff", "webp"])
 def test_a_damaged_later_frame_is_an_error(tmp_path: Path, kind: str) -> None:
     path = write(tmp_path / f"a.{kind}", pages(), **KINDS[kind])

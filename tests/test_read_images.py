@@ -9,7 +9,7 @@ from PIL import Image
 
 import zoo
 from zoo.architectures.finc import FIncConfig
-from zoo.errors import ImageError, LatentError
+from zoo.errors import ArgumentError, ImageError, LatentError
 
 CONFIG = FIncConfig(
     channels=3,
@@ -67,6 +67,16 @@ def test_cropping_takes_the_centre_and_keeps_the_ratio_of_sides(flow, tmp_path) 
     Image.fromarray(pixels).save(tmp_path / "a.png")
     (image,) = zoo.read_images(tmp_path / "a.png", flow, "crop")
     assert (image > 200).all()  # Lanczos sees some black beyond the edge
+
+
+def test_another_fit_is_refused(flow, tmp_path) -> None:
+    with pytest.raises(ArgumentError, match="fit must be None or one of resize, crop"):
+        zoo.read_images(tmp_path, flow, "squash")
+
+
+def test_a_list_is_no_batch(flow) -> None:
+    with pytest.raises(ImageError, match=r"For a list of images of one size: torch.stack"):
+        flow.bits_per_dim([torch.zeros(1, 8, 12, dtype=torch.uint8)])
 
 
 def test_nothing_to_read_is_an_error(flow, tmp_path) -> None:

@@ -132,7 +132,7 @@ def test_a_picture_is_turned_upright(tmp_path: Path) -> None:
     ("pictures", "message"),
     [
         ([], "there are no pictures"),
-        ("missing.png", "missing.png cannot be read"),
+        ("missing.png", "there is no file missing.png"),
         (Image.new("I;16", (28, 28)), "more than 8 bits per channel"),
     ],
     ids=["none", "missing", "16 bits"],

@@ -63,31 +63,38 @@ class FlowConfig:
     classes: int = 0
 
     def __post_init__(self) -> None:
+        if isinstance(self.size, list):  # as JSON has it
+            object.__setattr__(self, "size", tuple(self.size))
+        self._check_types()
+        self._check_ranges()
+        self._check_size()
+
+    def _check_types(self) -> None:
+        """Raise ConfigError unless all integers are positive, and all switches true or false."""
         for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.name == "classes" and value == 0 and type(value) is int:
-                continue
-            if field.type is int and (type(value) is not int or value < 1):
+            value, least = getattr(self, field.name), 0 if field.name == "classes" else 1
+            if field.type is int and (type(value) is not int or value < least):
                 raise ConfigError(f"{field.name} must be a positive integer; got {value!r}.")
+            if field.type is bool and not isinstance(value, bool):
+                raise ConfigError(f"{field.name} must be true or false; got {value!r}.")
+
+    def _check_ranges(self) -> None:
         for name, most in MOST.items():
             if getattr(self, name) > most:
                 raise ConfigError(f"{name} must be at most {most}; got {getattr(self, name)}.")
-        for name in ("net_actnorm", "colour_last"):
-            if not isinstance(getattr(self, name), bool):
-                raise ConfigError(f"{name} must be true or false; got {getattr(self, name)!r}.")
         if not isinstance(self.logit_alpha, float) or not 0 < self.logit_alpha <= 0.25:
             raise ConfigError(f"logit_alpha must be in (0, 0.25]; got {self.logit_alpha!r}.")
         check_bound("log_scale_max", self.log_scale_max)
-        for name in ("shift_max", "input_max"):
-            if (bound := getattr(self, name)) is not None:
+        for name in ("shift_max", "input_max", "gain_max"):  # not every architecture has the last
+            if (bound := getattr(self, name, None)) is not None:
                 check_bound(name, bound)
         if self.preprocessing not in get_args(Preprocessing):
             choices = ", ".join(get_args(Preprocessing))
             raise ConfigError(
                 f"preprocessing must be one of {choices}; got {self.preprocessing!r}."
             )
-        if isinstance(self.size, list):  # as JSON has it
-            object.__setattr__(self, "size", tuple(self.size))
+
+    def _check_size(self) -> None:
         if (
             not isinstance(self.size, tuple)
             or len(self.size) != 2
@@ -167,13 +174,6 @@ class PaddedConvConfig(FlowConfig):
     kernel_size: int = 3
     gain_max: float | None = None
     invert: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.gain_max is not None:
-            check_bound("gain_max", self.gain_max)
-        if not isinstance(self.invert, bool):
-            raise ConfigError(f"invert must be true or false; got {self.invert!r}.")
 
     @property
     def longest_kernel(self) -> int:

@@ -1,5 +1,6 @@
 """Devices of tensors: by name, and one error for a tensor that is elsewhere."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -34,6 +35,12 @@ def check_device(x: Tensor, device: torch.device, name: str, error: type[Flowzoo
 def device_of(generator: torch.Generator | None, default: torch.device) -> torch.device:
     """Device that a generator draws on: its own, so that a seed means the same on all."""
     return default if generator is None else generator.device
+
+
+def draw_normal(shape: Sequence[int], generator: torch.Generator | None, like: Tensor) -> Tensor:
+    """Standard normal numbers of a tensor's type, drawn where the generator is, on its device."""
+    device = device_of(generator, like.device)
+    return torch.randn(shape, generator=generator, dtype=like.dtype, device=device).to(like.device)
 
 
 def synchronize() -> None:

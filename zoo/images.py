@@ -100,6 +100,8 @@ def _advice(images: object) -> str:
             " For a NumPy array or a PIL image: torch.from_numpy(numpy.array(image)), and then "
             "channels first."
         )
+    if isinstance(images, list | tuple):
+        return " For a list of images of one size: torch.stack(images)."
     if not isinstance(images, Tensor):
         return " For a PIL image: torchvision.transforms.functional.pil_to_tensor(image)[None]."
     if images.is_floating_point():

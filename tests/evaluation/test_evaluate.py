@@ -1,11 +1,21 @@
 """Counts of images when some of a batch do not come back."""
 
+import json
+
 import torch
 from torch import Tensor
 
 from tests.test_flow import tiny
 from zoo.errors import NotInvertibleError
 from zoo.evaluation.evaluate import evaluate
+
+
+def test_one_image_has_no_standard_error() -> None:
+    flow = tiny()
+    image = torch.zeros(1, 1, *flow.config.size, dtype=torch.uint8)
+    found = evaluate(flow, image, {"test split": image}, n_samples=1, n_drawn=2)
+    assert found["bits_per_dim_standard_error"] is None
+    json.dumps(found, allow_nan=False)
 
 
 def test_an_image_that_does_not_come_back_leaves_the_others_counted(monkeypatch) -> None:

@@ -146,7 +146,9 @@ def test_a_run_ends_with_its_value_files_and_the_next_command(run, capsys, tmp_p
 def test_a_run_that_ends_before_a_validation_names_no_best_value(capsys, tmp_path: Path) -> None:
     tiny_run(tmp_path, trainer={"max_steps": 1, "limit_val_batches": 0})
     last = tmp_path / "checkpoints" / "last.ckpt"
-    expected = f"checkpoint {last}\nnext       flowzoo export {last} --data-dir data\n"
+    expected = (
+        f"checkpoint {last}\nnext       flowzoo export {last} --name my_flow --data-dir data\n"
+    )
     assert capsys.readouterr().out == expected
 
 

@@ -1,5 +1,5 @@
 """A page in the browser that shows exact latents at work (extra `app`)."""
 
-from zoo.app.page import build_page, serve
+from zoo.app.page import serve
 
-__all__ = ["build_page", "serve"]
+__all__ = ["serve"]

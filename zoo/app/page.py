@@ -40,22 +40,8 @@ you drop here are read once and removed; nothing is kept.
 ABANDONED_S, VISITORS, WAITING = 60, 200, 64
 
 
-def build_page(
-    models: Sequence[str], device: str = "auto", directions: Directions | None = None
-) -> Any:
-    """Build the page of some flows, one shown at a time.
-
-    Args:
-        models: Sources as for `zoo.load`; the first is loaded at once, others when chosen.
-        device: Device of the flows.
-        directions: Of the latents of the one flow there is; default: of attributes of samples.
-
-    Returns:
-        Gradio's Blocks.
-
-    Raises:
-        FlowzooError: If the first flow cannot be loaded, or the directions are another's.
-    """
+def _build(models: Sequence[str], device: str, directions: Directions | None) -> Any:
+    """The page of some flows, one shown at a time."""
     find = cache(partial(Shown, device=device, given=directions))
     find(models[0])
     page = gr.Blocks(
@@ -88,20 +74,23 @@ def serve(
     """Serve the page until the process is interrupted; uploads lie in a folder that goes with it.
 
     Args:
-        models: As for `build_page`.
+        models: Sources as for `zoo.load`; the first is loaded at once, others when chosen.
         host: Address to listen at; "0.0.0.0" lets others in.
         port: Port; default: the first free one from 7860 on.
         browser: Whether to open it in a browser here.
         device: Device of the flows.
-        directions: As for `build_page`.
+        directions: Of the latents of the one flow there is; default: of attributes of samples.
         wait: False returns at once.
 
     Returns:
         Gradio's Blocks, with `local_url` and `close()`.
+
+    Raises:
+        FlowzooError: If the first flow cannot be loaded, or the directions are another's.
     """
     folder = tempfile.TemporaryDirectory(prefix="flowzoo-")
     os.environ["GRADIO_TEMP_DIR"] = folder.name
-    page = build_page(models, device, directions)
+    page = _build(models, device, directions)
     page.folder = folder
     page.queue(max_size=WAITING, api_open=False)
     page.launch(

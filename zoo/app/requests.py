@@ -15,9 +15,9 @@ QUEUE = {"concurrency_id": "flows", "concurrency_limit": 1}
 
 def on(
     triggers: Sequence[Any], function: Callable[..., Any], inputs: Sequence[Any], outputs: Any
-) -> None:
+) -> Any:
     """Call a function at any of the triggers; a FlowzooError of it is shown as its one line."""
-    gr.on(
+    return gr.on(
         list(triggers), one_line(function), list(inputs), outputs, api_visibility="private", **QUEUE
     )
 
@@ -26,14 +26,7 @@ def on_upload(
     upload: Any, function: Callable[..., Any], outputs: Sequence[Any], *more: Any
 ) -> None:
     """Call a function with an upload and more inputs when it comes; empty its field afterwards."""
-    asked = gr.on(
-        [upload.upload],
-        one_line(function),
-        [upload, *more],
-        list(outputs),
-        api_visibility="private",
-        **QUEUE,
-    )
+    asked = on([upload.upload], function, [upload, *more], list(outputs))
     for after in (asked.success, asked.failure):
         after(lambda: None, None, upload, queue=False, api_visibility="private")
 

@@ -1,7 +1,6 @@
 """Images that a flow draws."""
 
 from functools import partial
-from typing import Any
 
 import gradio as gr
 import torch
@@ -38,8 +37,7 @@ def sample_tab(shown: Shown) -> None:
 
 def sample(shown: Shown, count: float, seed: float | None, label: int | None, *heats: float) -> str:
     """Images drawn at temperatures of all levels, of a class if one is chosen."""
-    options: dict[str, Any] = {} if label is None else {"label": label}
     images = shown.flow.sample(
-        int(count), temperature=torch.tensor([heats]), generator=generator_of(seed), **options
+        int(count), temperature=torch.tensor([heats]), generator=generator_of(seed), label=label
     )
     return row(strip(images, f"{len(images)} images of seed {seed:.0f}", COLUMNS))

@@ -9,7 +9,6 @@ from zoo.architectures.presets import STABLE, compact, standard
 from zoo.architectures.registry import Paper, register_architecture
 from zoo.bijections import ActNorm, AffineCoupling, Bijection, PaddedConv2d, QuadCoupling, Split
 from zoo.config import PaddedConvConfig
-from zoo.errors import ConfigError
 from zoo.flow import Flow
 
 
@@ -29,18 +28,11 @@ class CIncQuadConfig(CIncConfig):
 
     shared_net: bool = False
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not isinstance(self.shared_net, bool):
-            raise ConfigError(f"shared_net must be true or false; got {self.shared_net!r}.")
 
-
-PUBLISHED = {"hidden_channels": 512, "net_actnorm": True, "preprocessing": "center"}
-
-PRESETS = standard(CIncConfig, PUBLISHED, STABLE)
+PRESETS = standard(CIncConfig, STABLE)
 # The compact sizes have one net for three: as wide as makes as many parameters as Glow has.
 QUAD_PRESETS = {
-    **standard(CIncQuadConfig, PUBLISHED),
+    **standard(CIncQuadConfig),
     **compact(partial(CIncQuadConfig, shared_net=True), widths=(64, 120, 93), stable=STABLE),
 }
 PAPER = Paper(

@@ -16,9 +16,7 @@ class EmergingConfig(PaddedConvConfig):
     """Configuration of a flow with emerging convolutions; kernel_size is odd."""
 
 
-# Glow's.
-PUBLISHED = {"hidden_channels": 512, "net_actnorm": True, "preprocessing": "center"}
-PRESETS = standard(EmergingConfig, PUBLISHED, STABLE)
+PRESETS = standard(EmergingConfig, STABLE)
 PAPER = Paper(
     "Emerging convolutions (Hoogeboom, van den Berg & Welling, 2019)",
     "https://arxiv.org/abs/1901.11137",

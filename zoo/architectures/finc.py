@@ -21,7 +21,7 @@ PUBLISHED: dict[str, Any] = {"hidden_channels": 512, "net_actnorm": False, "prep
 # The paper's table has L = 3, K = 32 for 64 x 64 images.
 LARGE = FIncConfig(**{**IMAGENET64, "levels": 3}, **PUBLISHED, steps=32)
 
-SHARED = standard(FIncConfig, PUBLISHED, STABLE, photos=96)
+SHARED = standard(FIncConfig, STABLE, PUBLISHED, photos=96)
 PRESETS = {
     **SHARED,
     "compact_mnist_conditional": replace(SHARED["compact_mnist"], classes=10),

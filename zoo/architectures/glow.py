@@ -16,8 +16,7 @@ class GlowConfig(FlowConfig):
     """Glow's configuration has nothing beyond the common one."""
 
 
-PUBLISHED = {"hidden_channels": 512, "net_actnorm": True, "preprocessing": "center"}
-PRESETS = standard(GlowConfig, PUBLISHED, photos=104)
+PRESETS = standard(GlowConfig, photos=104)
 PAPER = Paper(
     "Glow (Kingma & Dhariwal, 2018)",
     "https://arxiv.org/abs/1807.03039",

@@ -25,20 +25,22 @@ COMPACT_PHOTOS: dict[str, Any] = {**COMPACT_CIFAR10, "size": (64, 64)}
 STABLE: dict[str, Any] = {"gain_max": 0.95}
 # The papers' form of couplings: neither shifts nor inputs are bounded.
 FREE: dict[str, Any] = {"shift_max": None, "log_scale_max": 2.0, "input_max": None}
+# What Glow's paper has in every size; those of CInC Flow and of emerging convolutions have it too.
+GLOW: dict[str, Any] = {"hidden_channels": 512, "net_actnorm": True, "preprocessing": "center"}
 
 
 def standard(
     config: type[Config],
-    paper: dict[str, Any],
     stable: dict[str, Any] | None = None,
+    paper: dict[str, Any] = GLOW,
     photos: int = 92,
 ) -> dict[str, Config]:
     """The named configurations of an architecture whose paper has Glow's sizes.
 
     Args:
         config: Its configuration class.
-        paper: Fields that all of its paper's configurations share.
         stable: Fields that keep its inverse stable, of its compact configurations.
+        paper: Fields that all of its paper's configurations share.
         photos: Width of the coupling nets in the size of photographs.
     """
     return {

@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import reduce
 from typing import Literal
 
 import torch
@@ -102,14 +103,10 @@ class Reflect(Even):
         return [_steps(n) * (math.pi / max(1, n - 1)) for n in size]
 
     def transform(self, x: Tensor, ndim: int) -> Tensor:
-        for axis in _axes(ndim):
-            x = dct1(x, axis)
-        return x
+        return reduce(dct1, _axes(ndim), x)
 
     def restore(self, spectrum: Tensor, size: Size) -> Tensor:
-        for axis in _axes(len(size)):
-            spectrum = idct1(spectrum, axis)
-        return spectrum
+        return reduce(idct1, _axes(len(size)), spectrum)
 
     def eigenvalues(self, taps: Tensor, size: Size) -> Tensor:
         return self.transform(_pad(taps, size), len(size))
@@ -125,14 +122,10 @@ class Symmetric(Even):
         return [_steps(n) * (math.pi / n) for n in size]
 
     def transform(self, x: Tensor, ndim: int) -> Tensor:
-        for axis in _axes(ndim):
-            x = dct2(x, axis)
-        return x
+        return reduce(dct2, _axes(ndim), x)
 
     def restore(self, spectrum: Tensor, size: Size) -> Tensor:
-        for axis in _axes(len(size)):
-            spectrum = idct2(spectrum, axis)
-        return spectrum
+        return reduce(idct2, _axes(len(size)), spectrum)
 
     def eigenvalues(self, taps: Tensor, size: Size) -> Tensor:
         values = _pad(taps, [n + 1 for n in size])

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.bijections.base import Bijection
-from zoo.bijections.recompute import CHOICES, Activations, store
+from zoo.bijections.recompute import CHOICES, Activations, run, store
 
 
 class Chain(Bijection):
@@ -31,12 +31,8 @@ class Chain(Bijection):
         self.bijections = flat  # type: ignore[assignment]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        run = CHOICES[self.activations] if torch.is_grad_enabled() else store
-        return run(self.bijections, x)
+        apply = CHOICES[self.activations] if torch.is_grad_enabled() else store
+        return apply(self.bijections, x)
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        total = torch.zeros(y.shape[0], dtype=torch.float64, device=y.device)
-        for bijection in reversed(self.bijections):
-            y, log_det = bijection.inverse(y)
-            total = total + log_det
-        return y, total
+        return run(reversed(self.bijections), y, lambda bijection, y: bijection.inverse(y))

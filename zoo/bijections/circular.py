@@ -33,5 +33,4 @@ class CircularConv(SpectralConv):
         length: int = 3,
         separable: bool = True,
     ) -> None:
-        options = {"kernel": kernel, "length": length, "separable": separable}
-        super().__init__(channels, make_kernel("circular", ndim, **options))  # type: ignore[arg-type]
+        super().__init__(channels, make_kernel("circular", ndim, kernel, length, separable))

@@ -1,7 +1,9 @@
 """CONF's coupling: convolve, scale, shift and gate some channels, all conditioned on the others."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -11,9 +13,9 @@ from zoo.bijections.base import Bijection
 from zoo.bijections.boundary import BoundaryName, Size
 from zoo.bijections.bounds import FREE, Bounds
 from zoo.bijections.coupling import halves
-from zoo.bijections.gates import GATES, Gate, GateName
+from zoo.bijections.gates import GATES, GateName
 from zoo.bijections.kernels import Kernel, KernelName, make_kernel
-from zoo.bijections.nets import DenseTrunk, Trunk, ZeroConv, ZeroLinear
+from zoo.bijections.nets import Trunk, ZeroConv, ZeroLinear
 from zoo.bijections.stability import Limits, Stability
 from zoo.errors import ConfigError
 
@@ -69,17 +71,7 @@ class Factors:
         """The kernel on maps of so many axes; None without a convolution."""
         if self.convolution == "none":
             return None
-        return make_kernel(
-            self.convolution,
-            ndim,
-            kernel=self.kernel,
-            length=self.kernel_length,
-            separable=self.separable,
-        )
-
-    def make_gate(self, channels: int) -> Gate | None:
-        """The gate; None if there is none."""
-        return None if self.gate == "none" else GATES[self.gate](channels)
+        return make_kernel(self.convolution, ndim, self.kernel, self.kernel_length, self.separable)
 
 
 class Conditions(NamedTuple):
@@ -145,25 +137,37 @@ class FactoredCoupling(Bijection):
     Args:
         sizes: Channels of the kept and of the changed half.
         factors: Factors of the coupling.
-        kernel: Kernel that convolves, if there is one.
-        net: Gives the conditions.
+        trunk: Kept half -> features (B, hidden, *size).
+        last: Makes the layer from features to so many maps, those of shift and log-scale.
+        hidden: Number of features.
+        ndim: Number of axes of a signal.
         signals: Number of kernels.
+        bounds: Limits of what the trunk sees, and of shift and log-scale.
     """
 
     def __init__(
         self,
         sizes: tuple[int, int],
         factors: Factors,
-        kernel: Kernel | None,
-        net: Conditioner,
+        trunk: nn.Module,
+        last: Callable[[int], nn.Module],
+        *,
+        hidden: int,
+        ndim: int,
         signals: int,
+        bounds: Bounds,
     ) -> None:
         super().__init__()
-        self.sizes, self.kernel, self.net = sizes, kernel, net
-        self.gate = factors.make_gate(sizes[1])
-        fixed = kernel is not None and not factors.adaptive
-        shape = (signals, kernel.coefficients) if kernel is not None else ()
-        self.coefficients = nn.Parameter(torch.zeros(shape)) if fixed else None
+        self.sizes, self.kernel = sizes, factors.make_kernel(ndim)
+        maps = last(factors.maps * sizes[1]) if factors.maps else None
+        kernels = coefficients = None
+        if self.kernel is not None and factors.adaptive:
+            kernels = ZeroLinear(hidden, signals * self.kernel.coefficients)
+        elif self.kernel is not None:
+            coefficients = nn.Parameter(torch.zeros(signals, self.kernel.coefficients))
+        self.net = Conditioner(factors, trunk, maps, kernels, signals, bounds)
+        self.gate = None if factors.gate == "none" else GATES[factors.gate](sizes[1])
+        self.coefficients = coefficients
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         kept, changed = x.split(self.sizes, dim=1)
@@ -216,12 +220,8 @@ class FactoredCoupling(Bijection):
         coefficients = conditions.coefficients if self.coefficients is None else self.coefficients
         assert coefficients is not None
         convolve = self.kernel.deconvolve if inverse else self.kernel.convolve
-        y, log_det = convolve(self._signals(x), coefficients)
+        y, log_det = convolve(x if x.dim() > 2 else x[:, None], coefficients)
         return y.view_as(x), log_det
-
-    def _signals(self, x: Tensor) -> Tensor:
-        """The changed half as maps that are convolved, (B, signals, *size)."""
-        return x
 
 
 class ConvolutionalCoupling(FactoredCoupling):
@@ -254,16 +254,16 @@ class ConvolutionalCoupling(FactoredCoupling):
     ) -> None:
         factors = factors or Factors()
         kept, changed = halves(channels)
-        kernel, outputs = factors.make_kernel(ndim), factors.maps * changed
-        net = Conditioner(
+        super().__init__(
+            (kept, changed),
             factors,
             Trunk(kept, hidden_channels, actnorm=actnorm, ndim=ndim),
-            ZeroConv(hidden_channels, outputs, scaled=actnorm, ndim=ndim) if outputs else None,
-            _kernel_head(factors, hidden_channels, changed, kernel),
+            partial(ZeroConv, hidden_channels, scaled=actnorm, ndim=ndim),
+            hidden=hidden_channels,
+            ndim=ndim,
             signals=changed,
             bounds=bounds,
         )
-        super().__init__((kept, changed), factors, kernel, net, signals=changed)
 
 
 class VectorCoupling(FactoredCoupling):
@@ -280,28 +280,18 @@ class VectorCoupling(FactoredCoupling):
 
     def __init__(self, features: int, hidden_features: int, factors: Factors | None = None) -> None:
         factors = factors or Factors()
-        kept, changed = halves(features)
-        kernel, outputs = factors.make_kernel(ndim=1), factors.maps * changed
-        net = Conditioner(
+        sizes, hidden = halves(features), hidden_features
+        first, second = nn.Linear(sizes[0], hidden), nn.Linear(hidden, hidden)
+        super().__init__(
+            sizes,
             factors,
-            DenseTrunk(kept, hidden_features),
-            ZeroLinear(hidden_features, outputs) if outputs else None,
-            _kernel_head(factors, hidden_features, 1, kernel),
+            nn.Sequential(first, nn.ReLU(inplace=True), second, nn.ReLU(inplace=True)),
+            partial(ZeroLinear, hidden),
+            hidden=hidden,
+            ndim=1,
             signals=1,
             bounds=FREE,
         )
-        super().__init__((kept, changed), factors, kernel, net, signals=1)
-
-    def _signals(self, x: Tensor) -> Tensor:
-        return x[:, None]
-
-
-def _kernel_head(
-    factors: Factors, hidden: int, signals: int, kernel: Kernel | None
-) -> ZeroLinear | None:
-    if kernel is None or not factors.adaptive:
-        return None
-    return ZeroLinear(hidden, signals * kernel.coefficients)
 
 
 def _affine(x: Tensor, conditions: Conditions) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,7 @@
 """Couplings: change some channels by an affine map computed from others."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -44,16 +46,17 @@ class Coupling(Bijection):
     Args:
         channels: Number of channels C of the (B, C, H, W) input; the first ceil(C / 2) are kept.
         net: Maps the kept channels to shift and log-scale of the others.
-        affine: Whether there is a scale.
         bounds: Limits of what the net sees, and of shift and log-scale.
+
+    Attributes:
+        affine: Whether there is a scale.
     """
 
-    def __init__(
-        self, channels: int, net: nn.Module, *, affine: bool = True, bounds: Bounds = FREE
-    ) -> None:
+    affine: ClassVar[bool] = True
+
+    def __init__(self, channels: int, net: nn.Module, bounds: Bounds = FREE) -> None:
         super().__init__()
-        self.sizes = halves(channels)
-        self.net, self.affine, self.bounds = net, affine, bounds
+        self.sizes, self.net, self.bounds = halves(channels), net, bounds
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         kept, changed = x.split(self.sizes, dim=1)
@@ -87,28 +90,17 @@ class AffineCoupling(Coupling):
         self, channels: int, hidden_channels: int, *, actnorm: bool = False, bounds: Bounds = FREE
     ) -> None:
         kept, changed = halves(channels)
-        net = ConvNet(kept, hidden_channels, 2 * changed, actnorm=actnorm)
-        super().__init__(channels, net, bounds=bounds)
+        outputs = 2 * changed if self.affine else changed
+        super().__init__(channels, ConvNet(kept, hidden_channels, outputs, actnorm=actnorm), bounds)
 
 
-class AdditiveCoupling(Coupling):
+class AdditiveCoupling(AffineCoupling):
     """Additive coupling with a convolutional net; log_det = 0.
 
-    Source: NICE (Dinh et al., 2015), section 3.2.
-
-    Args:
-        channels: Number of channels C of the (B, C, H, W) input.
-        hidden_channels: Width of the net.
-        actnorm: Use ActNorms in the net.
-        bounds: Limits of what the net sees, and of the shift.
+    Arguments as for `AffineCoupling`. Source: NICE (Dinh et al., 2015), section 3.2.
     """
 
-    def __init__(
-        self, channels: int, hidden_channels: int, *, actnorm: bool = False, bounds: Bounds = FREE
-    ) -> None:
-        kept, changed = halves(channels)
-        net = ConvNet(kept, hidden_channels, changed, actnorm=actnorm)
-        super().__init__(channels, net, affine=False, bounds=bounds)
+    affine = False
 
 
 class Split(Coupling):
@@ -126,7 +118,7 @@ class Split(Coupling):
 
     def __init__(self, channels: int, bounds: Bounds = FREE) -> None:
         kept, changed = halves(channels)
-        super().__init__(channels, ZeroConv(kept, 2 * changed, scaled=True), bounds=bounds)
+        super().__init__(channels, ZeroConv(kept, 2 * changed, scaled=True), bounds)
 
 
 def halves(channels: int) -> tuple[int, int]:

@@ -18,9 +18,8 @@ class EmergingConv2d(Chain):
     Args:
         channels: Number of channels C of the (B, C, H, W) input.
         kernel_size: k of the support, odd; the quadrants are (k + 1) / 2 wide.
-        gain_max: Keep the gain bound of both below this by construction; None leaves them free.
-        method: Method of the inverse, see `zoo.solvers`; "auto" is the fastest.
-        invert: Solve in forward and convolve in inverse.
+
+    The rest as for `PaddedConv2d`, for both of them.
 
     Raises:
         ConfigError: For an even kernel_size.

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, NamedTuple, get_args
+from typing import ClassVar, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -44,17 +44,16 @@ class Kernel(ABC):
         ndim: Number of axes of a map, 1 or 2.
         length: Number of taps, or of frequency functions, along each axis.
         separable: Whether a 2-D kernel is the product of one along H and one along W.
+        gain_bound: Bound of the inverse's amplification, whatever the coefficients and the size.
     """
 
+    gain_bound: ClassVar[float]
     boundary: BoundaryName
     ndim: int
     length: int
     separable: bool
 
     def __post_init__(self) -> None:
-        if self.boundary not in BOUNDARIES:
-            choices = ", ".join(BOUNDARIES)
-            raise ConfigError(f"unknown boundary {self.boundary!r}; choose from {choices}.")
         if self.ndim not in (1, 2):
             raise ConfigError(f"ndim must be 1 or 2; got {self.ndim}.")
         if self.length < 1:
@@ -63,11 +62,6 @@ class Kernel(ABC):
     @abstractmethod
     def response(self, coefficients: Tensor, size: Size) -> Response:
         """Eigenvalues on a map of this size."""
-
-    @property
-    @abstractmethod
-    def gain_bound(self) -> float:
-        """Bound of the inverse's amplification, whatever the coefficients and the size."""
 
     @property
     def coefficients(self) -> int:
@@ -127,8 +121,11 @@ class SpectralKernel(Kernel):
     below e^4. Any size samples the same function: the response at a frequency does not change.
     """
 
+    gain_bound = math.exp(BOUND)
+
     def response(self, coefficients: Tensor, size: Size) -> Response:
-        bases = self._bases(coefficients, size)
+        dtype, device = coefficients.dtype, coefficients.device
+        bases = kept(_bases(self._extension, tuple(size), self.length, dtype, device))
         coefficients = coefficients.to(bases[0].dtype)
         if self.separable:
             parts = coefficients.chunk(self.ndim, dim=-1)
@@ -140,16 +137,8 @@ class SpectralKernel(Kernel):
         return Response(logarithm.exp(), logarithm.real)
 
     @property
-    def gain_bound(self) -> float:
-        return math.exp(BOUND)
-
-    @property
     def _per_axis(self) -> int:
         return 2 * self.length - 1 if self.boundary == "circular" else self.length
-
-    def _bases(self, coefficients: Tensor, size: Size) -> tuple[Tensor, ...]:
-        dtype, device = coefficients.dtype, coefficients.device
-        return kept(_bases(self._extension, tuple(size), self.length, dtype, device))
 
 
 @dataclass(frozen=True)
@@ -161,6 +150,8 @@ class TapKernel(Kernel):
     reaches a single sample and counts once. Taps carry over to any map that holds them.
     Nothing keeps the response from 0: where it falls to rounding errors, there is an error.
     """
+
+    gain_bound = math.inf
 
     def response(self, coefficients: Tensor, size: Size) -> Response:
         if max(self.length - n for n in size) > 0:
@@ -182,10 +173,6 @@ class TapKernel(Kernel):
         grid = coefficients.unflatten(-1, [self.length] * self.ndim)
         return grid + (identity[0] if self.ndim == 1 else identity.mT @ identity)
 
-    @property
-    def gain_bound(self) -> float:
-        return math.inf
-
     def _check(self, magnitude: Tensor, size: Size) -> None:
         bins = magnitude.flatten(-self.ndim)
         smallest = float((bins.amin(-1) / bins.amax(-1)).min())
@@ -202,7 +189,7 @@ KERNELS: dict[str, type[Kernel]] = {"spectral": SpectralKernel, "taps": TapKerne
 
 
 def make_kernel(
-    boundary: BoundaryName, ndim: int, *, kernel: KernelName, length: int, separable: bool
+    boundary: BoundaryName, ndim: int, kernel: KernelName, length: int, separable: bool
 ) -> Kernel:
     """A kernel of one of the two kinds.
 

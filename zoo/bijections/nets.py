@@ -133,19 +133,6 @@ class ConvNet(Trunk):
         self.reach = 2
 
 
-class DenseTrunk(nn.Sequential):
-    """linear - ReLU - linear - ReLU: all of a net of vectors but its last layer.
-
-    Args:
-        in_features: Features of the input.
-        hidden_features: Width.
-    """
-
-    def __init__(self, in_features: int, hidden_features: int) -> None:
-        first, second = (nn.Linear(n, hidden_features) for n in (in_features, hidden_features))
-        super().__init__(first, nn.ReLU(inplace=True), second, nn.ReLU(inplace=True))
-
-
 def _convolve_to_few(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """3 x 3 convolution (B, C, H, W) -> (B, n, H, W), with bias: faster for few n.
 

@@ -191,16 +191,11 @@ class CornerConv(CachedBijection):
         return channels_last.movedim(-1, 1)
 
     def _log_det(self, x: Tensor, sign: int) -> Tensor:
-        total = self.cached(("log_det", x.dtype, sign), lambda: sign * self._sum(x.dtype))
+        key = ("log_det", x.dtype, sign)
+        total = self.cached(key, lambda: sign * self.log_diagonal(x.dtype).sum())
         if self.raw_log_diagonal is not None:
             total = total * (x.shape[2] * x.shape[3])
         return total.expand(x.shape[0])
-
-    def _sum(self, dtype: torch.dtype) -> Tensor:
-        """The log_det for a pixel."""
-        if self.raw_log_diagonal is None:
-            return self.taps.new_zeros((), dtype=dtype)
-        return self.log_diagonal(dtype).sum()
 
 
 class PaddedConv2d(CornerConv):
@@ -255,10 +250,8 @@ class FInCUnit(CornerConv):
 
     Args:
         channels: Number of channels C of the (B, C, H, W) input, a multiple of 4.
-        kernel_size: k, or (kh, kw).
-        gain_max: Keep the gain bound below this by construction; None leaves the taps free.
-        method: Method of the inverse, see `zoo.solvers`; "auto" is the fastest.
-        invert: Solve in forward and convolve in inverse.
+
+    The rest as for `PaddedConv2d`.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """Backward passes that keep everything of the forward pass, or compute some of it again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -16,7 +16,7 @@ Mapped = tuple[Tensor, Tensor]
 
 def store(bijections: Sequence[Bijection], x: Tensor) -> Mapped:
     """Apply bijections in turn and add their log-dets in float64; autograd keeps everything."""
-    return _run(bijections, x, lambda bijection, x: bijection(x))
+    return run(bijections, x, lambda bijection, x: bijection(x))
 
 
 def checkpoint(bijections: Sequence[Bijection], x: Tensor) -> Mapped:
@@ -26,7 +26,7 @@ def checkpoint(bijections: Sequence[Bijection], x: Tensor) -> Mapped:
     """
     from torch.utils.checkpoint import checkpoint as again
 
-    return _run(bijections, x, lambda bijection, x: again(bijection, x, use_reentrant=False))
+    return run(bijections, x, lambda bijection, x: again(bijection, x, use_reentrant=False))
 
 
 def invert(bijections: Sequence[Bijection], x: Tensor) -> Mapped:
@@ -43,9 +43,10 @@ def invert(bijections: Sequence[Bijection], x: Tensor) -> Mapped:
     return y, log_det
 
 
-def _run(
-    bijections: Sequence[Bijection], x: Tensor, call: Callable[[Bijection, Tensor], Mapped]
+def run(
+    bijections: Iterable[Bijection], x: Tensor, call: Callable[[Bijection, Tensor], Mapped]
 ) -> Mapped:
+    """Map x by a call of each bijection in turn; log-dets are added in float64."""
     total = torch.zeros(x.shape[0], dtype=torch.float64, device=x.device)
     for bijection in bijections:
         x, log_det = call(bijection, x)
@@ -86,18 +87,14 @@ def _step_back(
     x = x.detach().requires_grad_()
     parameters = [p for p in bijection.parameters() if p.requires_grad]
     with torch.enable_grad():
-        outputs = bijection(x)
+        mapped = bijection(x)
     pairs = [
         (output, gradient.to(output.dtype))
-        for output, gradient in zip(outputs, (grad_y, grad_log_det), strict=True)
+        for output, gradient in zip(mapped, (grad_y, grad_log_det), strict=True)
         if output.requires_grad
     ]
-    grad_x, *own = torch.autograd.grad(
-        [output for output, _ in pairs],
-        [x, *parameters],
-        [gradient for _, gradient in pairs],
-        allow_unused=True,
-    )
+    outputs, incoming = zip(*pairs, strict=True)
+    grad_x, *own = torch.autograd.grad(outputs, [x, *parameters], incoming, allow_unused=True)
     for parameter, gradient in zip(parameters, own, strict=True):
         if gradient is not None:
             before = gradients.get(parameter)

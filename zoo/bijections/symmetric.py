@@ -41,5 +41,4 @@ class SymmetricConv(SpectralConv):
     ) -> None:
         if boundary not in ("reflect", "symmetric"):
             raise ConfigError(f"unknown boundary {boundary!r}; choose from reflect, symmetric.")
-        made = make_kernel(boundary, ndim, kernel=kernel, length=length, separable=separable)
-        super().__init__(channels, made)
+        super().__init__(channels, make_kernel(boundary, ndim, kernel, length, separable))

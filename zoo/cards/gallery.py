@@ -14,9 +14,11 @@ TEMPERATURE = 0.8
 STEPS = 10
 DRAWS = 3
 OF_IMAGES = ("interpolation.png", "resampling.png")
+PICTURES = ("samples.png", "reconstructions.png", *OF_IMAGES)
 NO_IMAGES = (
-    "golden.safetensors holds fewer than two natural images; flowzoo export --data-dir puts those "
-    "of the data set there, where their licence lets them be passed on, and --pictures others"
+    "golden.safetensors holds fewer than two natural images. flowzoo export --data-dir puts those "
+    "of the test split there: of a data set whose licence lets them be passed on, or with "
+    "--include-images if they are yours. --pictures takes others"
 )
 
 

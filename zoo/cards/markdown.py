@@ -33,6 +33,11 @@ def times(sizes: Iterable[int]) -> str:
     return " x ".join(map(str, sizes))
 
 
+def with_error(value: float, error: float | None) -> str:
+    """A mean, and its standard error if it has one."""
+    return f"{value:.4f}" + ("" if error is None else f" ± {error:.4f}")
+
+
 def percent(share: float, digits: int = 0) -> str:
     """A share in per cent, rounded down: only all of them are 100%."""
     scale = 10**digits

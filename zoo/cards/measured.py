@@ -28,8 +28,7 @@ SET = {
 HISTOGRAM = {"edges": [float], "sets": Each({"images": int, "counts": [int]})}
 COMPLEXITY = "complexity_histogram"  # which the oldest evaluations lack
 NUMBERS = (
-    *("bits_per_dim", "bits_per_dim_standard_error", "bits_per_dim_weighted"),
-    *("bits_per_dim_weighted_standard_error", "exact_share", "float64_share", "kept_share"),
+    *("bits_per_dim", "bits_per_dim_weighted", "exact_share", "float64_share", "kept_share"),
     "finite_sample_share",
 )
 COUNTS = ("draws", "draws_weighted", "samples_drawn", "images", "batch_size", "seed")
@@ -37,6 +36,8 @@ EVALUATION = {
     **dict.fromkeys(NUMBERS, float),
     **{"split": str, "parameters": int, "milliseconds_per_image": dict[str, float]},
     "round_trip_grey_levels": float | None,
+    "bits_per_dim_standard_error": float | None,
+    "bits_per_dim_weighted_standard_error": float | None,
     "protocol": {**dict.fromkeys(COUNTS, int), "temperature": float, "dequantization": str},
     "versions": {"torch": str, "device": str, "threads": int},
     "certificate": [LAYER],

@@ -2,21 +2,19 @@
 
 from typing import Any
 
+import numpy as np
 
-def share_above(histogram: dict[str, Any], bits: float, name: str | None = None) -> float:
-    """Share of a set's images with more bits/dim, as far as bins tell: evenly within one.
+
+def share_above(histogram: dict[str, Any], bits: float) -> float:
+    """Share of the test split's images with more bits/dim, as far as bins tell: evenly within one.
 
     Args:
         histogram: Entry likelihood_histogram of eval.json.
         bits: Bits/dim of an image.
-        name: Set; default: the first, the test split.
     """
-    counts = histogram["sets"][name or next(iter(histogram["sets"]))]["counts"]
-    edges = histogram["edges"]
-    above = 0.0
-    for count, low, high in zip(counts, edges, edges[1:], strict=False):
-        above += count * min(max((high - bits) / (high - low), 0.0), 1.0)
-    return above / sum(counts)
+    counts = next(iter(histogram["sets"].values()))["counts"]  # of the first set, that split
+    below = np.cumsum([0.0, *counts])
+    return float(np.interp(bits, histogram["edges"], 1 - below / below[-1]))
 
 
 def share_farther(histogram: dict[str, Any], bits: float, mean: float) -> float:

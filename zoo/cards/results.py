@@ -3,7 +3,7 @@
 from typing import Any
 
 from zoo.cards.figure_files import show
-from zoo.cards.markdown import details, join, percent, table, times
+from zoo.cards.markdown import details, join, percent, table, times, with_error
 from zoo.cards.subject import Subject
 from zoo.data import facts_of
 from zoo.data.catalogue import PHOTOS
@@ -180,4 +180,4 @@ def _whole(value: float | None) -> str:
 
 
 def _with_error(measured: dict[str, Any], key: str) -> str:
-    return f"{measured[key]:.4f} ± {measured[key + '_standard_error']:.4f}"
+    return with_error(measured[key], measured[f"{key}_standard_error"])

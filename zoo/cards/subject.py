@@ -13,7 +13,8 @@ from zoo.errors import ConfigError, WeightsError
 from zoo.flow import Flow
 from zoo.folder import Golden, ModelFolder, is_identity
 from zoo.folder.model_folder import CONFIG, EVALUATION
-from zoo.sources import HUB, MODELS
+from zoo.sources import HUB
+from zoo.sources.names import is_published
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,15 @@ class Subject:
         """
         _, _, evaluation = folder.name, folder.dataset, folder.evaluation
         subject = cls(folder, folder.load(), folder.golden, evaluation)
-        if evaluation is not None and not subject.owns(evaluation):
-            raise WeightsError(
-                f"{folder.path / EVALUATION} is of other weights or an older flowzoo. Measure "
-                "these: flowzoo evaluate."
-            )
+        if evaluation is not None:
+            # The oldest have no identity.
+            whose = evaluation.get("identity", evaluation.get("sha256"))
+            measured = {"likelihood_histogram", "hostile"} <= evaluation.keys()
+            if not (measured and is_identity(whose, subject.flow)):
+                raise WeightsError(
+                    f"{folder.path / EVALUATION} is of other weights or an older flowzoo. Measure "
+                    "these: flowzoo evaluate."
+                )
         try:
             check_about(folder.config)
             if evaluation is not None:
@@ -59,12 +64,6 @@ class Subject:
                 "the file again, or measure again: flowzoo evaluate."
             ) from error
         return subject
-
-    def owns(self, evaluation: dict[str, Any]) -> bool:
-        """Whether an evaluation is of this flow, by this version."""
-        measured = {"likelihood_histogram", "hostile"} <= evaluation.keys()
-        whose = evaluation.get("identity", evaluation.get("sha256"))  # the oldest have no identity
-        return measured and is_identity(whose, self.flow)
 
     @property
     def about(self) -> dict[str, Any]:
@@ -85,8 +84,7 @@ class Subject:
     @property
     def published(self) -> bool:
         """Whether these are the zoo's own weights of that name."""
-        name = self.folder.name
-        return name in MODELS and MODELS[name].sha256 == self.folder.sha256
+        return is_published(self.folder)
 
     @property
     def source(self) -> str:

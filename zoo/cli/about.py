@@ -5,19 +5,21 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from zoo.architectures import config_to_json, find_architecture
+from zoo.architectures import config_to_json
+from zoo.architectures.registry import architecture_of
 from zoo.cards.licences import OURS
-from zoo.cards.markdown import percent
+from zoo.cards.markdown import percent, with_error
 from zoo.data import facts_of
 from zoo.documents import fits
 from zoo.exact.certificate import Certificate
 from zoo.flow import Flow
 from zoo.folder import is_identity
-from zoo.sources.source import Name, Source
+from zoo.sources.names import is_published
+from zoo.sources.source import Source
 
 Line = tuple[str, str]
 SHOWN = {
-    **{"bits_per_dim": float, "bits_per_dim_standard_error": float, "exact_share": float},
+    **{"bits_per_dim": float, "bits_per_dim_standard_error": float | None, "exact_share": float},
     **{"split": str, "protocol": {"images": int}},
 }
 
@@ -38,20 +40,13 @@ def facts(source: Source, flow: Flow, certificate: Certificate | None) -> dict[s
 
 def summary(source: Source, flow: Flow, certificate: Certificate | None) -> Iterator[Line]:
     """A model's facts in ten lines: a word, and what is known."""
-    config, architecture = (
-        flow.config,
-        find_architecture(config_to_json(flow.config)["architecture"]),
-    )
+    config, architecture = flow.config, architecture_of(flow.config)
+    title = architecture.paper.title if architecture.paper else architecture.about
     sides = "x".join(map(str, (config.channels, *config.size)))
-    yield (
-        "model",
-        f"{source}: {architecture.paper.title if architecture.paper else architecture.about}",
-    )
+    levels = f"{len(flow.blocks)} levels of {config.steps} steps"
+    yield "model", f"{source}: {title}"
     yield "images", f"{sides}, or other sides divisible by {flow.divisor}"
-    yield (
-        "size",
-        f"{_count(flow):,} parameters in {len(flow.blocks)} levels of {config.steps} steps",
-    )
+    yield "size", f"{_count(flow):,} parameters in {levels}"
     if certificate is None:
         yield "weights", "none are published; these are random"
         return
@@ -70,7 +65,8 @@ def _origin(source: Source, flow: Flow) -> Iterator[Line]:
     steps = f", {about['step']:,} steps" if isinstance(about.get("step"), int) else ""
     parent = f", from {about['parent']['name']}" if fits(about, {"parent": {"name": str}}) else ""
     yield "trained", f"on {data}{steps}{parent}"
-    yield "licence", OURS if isinstance(source, Name) else str(about.get("license", "none chosen"))
+    ours = is_published(source.folder())
+    yield "licence", OURS if ours else str(about.get("license", "none chosen"))
     yield "sha256", source.folder().sha256
 
 
@@ -80,23 +76,16 @@ def _measured(source: Source, flow: Flow) -> Iterator[Line]:
     if found is None or not fits(found, SHOWN) or not is_identity(whose, flow):
         yield "bits/dim", f"not measured: flowzoo evaluate {source} --data-dir DATA"
         return
-    error, count = found["bits_per_dim_standard_error"], found["protocol"]["images"]
-    yield "bits/dim", f"{found['bits_per_dim']:.4f} ± {error:.4f} on the {found['split']} split"
-    yield (
-        "exact",
-        f"{percent(found['exact_share'], 2)} of its {count:,} images come back bit for bit",
-    )
+    count, share = found["protocol"]["images"], percent(found["exact_share"], 2)
+    bits = with_error(found["bits_per_dim"], found["bits_per_dim_standard_error"])
+    yield "bits/dim", f"{bits} on the {found['split']} split"
+    yield "exact", f"{share} of its {count:,} images come back bit for bit"
 
 
 def _stability(certificate: Certificate) -> Iterator[Line]:
     proven = "proven at any size" if certificate.proven_stable else "not proven at any size"
     worst = certificate.worst
     gain = f"; the worst layer amplifies errors by {worst.gain:.3g}" if worst else ""
+    farthest = f"in {certificate.dtype} at most {certificate.round_trip:.2g} grey levels off"
     yield "stable", f"{proven}{gain}"
-    yield (
-        "round trip",
-        (
-            f"in {certificate.dtype} at most {certificate.round_trip:.2g} grey levels off, over "
-            f"{certificate.images} images"
-        ),
-    )
+    yield "round trip", f"{farthest}, over {certificate.images} images"

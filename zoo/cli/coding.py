@@ -6,29 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-import torch
 import typer
 from rich.progress import track
 from torch import Tensor
 
 from zoo.cards.measured import measured_of
-from zoo.cli.common import (
-    DEFAULT_MODEL,
-    Batch,
-    Crop,
-    Device,
-    ModelArgument,
-    ModelOption,
-    Original,
-    Overwrite,
-    Pad,
-    Resize,
-    Splits,
-    check_splits,
-    choose_fit,
-    console,
-    in_batches,
-)
+from zoo.cli import common
+from zoo.cli.common import check_splits, choose_fit, console, in_batches
 from zoo.cli.outputs import check_outputs
 from zoo.devices import find_device
 from zoo.documents import MOST_TENSORS
@@ -50,14 +34,14 @@ def encode(
         list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or folders.")
     ],
     output: Annotated[Path, typer.Option("--out", "-o", help="File for the latents.")],
-    model: ModelOption = DEFAULT_MODEL,
-    resize: Resize = False,
-    crop: Crop = False,
-    pad: Pad = False,
-    original_size: Original = False,
-    batch_size: Batch = 64,
-    device: Device = "auto",
-    overwrite: Overwrite = False,
+    model: common.ModelOption = common.DEFAULT_MODEL,
+    resize: common.Resize = False,
+    crop: common.Crop = False,
+    pad: common.Pad = False,
+    original_size: common.Original = False,
+    batch_size: common.Batch = 64,
+    device: common.Device = "auto",
+    overwrite: common.Overwrite = False,
 ) -> None:
     """Encode image files into exact latents."""
     files, skipped = expand(images)
@@ -76,7 +60,12 @@ def encode(
     )
     fitted, latents = [], []
     for part in _parts(read):
-        latents += _encode(flow, [each.pixels for each in part], batch_size)
+        latents += in_batches(
+            [each.pixels for each in part],
+            batch_size,
+            "encoding",
+            lambda batch, _: flow.encode(batch.to(flow.device)),
+        )
         fitted += [each.fitted for each in part]
         for each in part:
             console.print(f"{each.label}: {each.fitted.changes}", soft_wrap=True)
@@ -111,16 +100,6 @@ def _parts(read: Iterator[Read]) -> Iterator[list[Read]]:
         yield part
 
 
-def _encode(flow: Flow, pixels: list[Tensor], batch_size: int) -> list[Tensor]:
-    return in_batches(
-        [tuple(image.shape) for image in pixels],
-        [image.numel() for image in pixels],
-        batch_size,
-        "encoding",
-        lambda chosen: flow.encode(torch.stack([pixels[i] for i in chosen]).to(flow.device)),
-    )
-
-
 def _farthest(source: Source) -> float:
     """The most bits/dim of images of its data; infinite for a model without an evaluation."""
     measured = measured_of(source.folder())
@@ -138,7 +117,7 @@ def _say_if_far(flow: Flow, image: Read, farthest: float) -> None:
 
 
 def encode_dataset(
-    name: ModelArgument,
+    name: common.ModelArgument,
     data: Annotated[str, typer.Option(help="Name of the data set.")],
     data_dir: Annotated[Path, typer.Option(help="Folder of the data sets' raw files.")],
     output: Annotated[Path, typer.Option("--out", "-o", help="Folder for shards and index.")],
@@ -146,9 +125,9 @@ def encode_dataset(
         str | None,
         typer.Option(help="train, val, test or all. Default: all of a folder, else test."),
     ] = None,
-    splits: Splits = "folders",
+    splits: common.Splits = "folders",
     shard_size: Annotated[int, typer.Option(help="Images per shard.", min=1)] = 1000,
-    batch_size: Batch = 250,
+    batch_size: common.Batch = 250,
     strategy: Annotated[str, typer.Option(help="Lightning's, such as ddp.")] = "auto",
     accelerator: Annotated[str, typer.Option(help="Lightning's: cpu, gpu, ...")] = "auto",
     devices: Annotated[str, typer.Option(help="Lightning's: how many processes a node.")] = "auto",
@@ -173,11 +152,11 @@ def encode_dataset(
         num_nodes=num_nodes,
     )
     if index is not None:
+        double = f"{index['float64']:,} of them by float64, and of these {index['kept']:,} by "
+        how = f"{double}pixels kept in the latents" if index["float64"] else "all in float32"
         console.print(
             f"{index['images']:,} images in {len(index['shards'])} shards, each verified to come "
-            f"back exactly, {index['float64']:,} of them by float64, and of these "
-            f"{index['kept']:,} by pixels kept in the latents; all shards read back at "
-            f"{index['read_back']}: {output}/",
+            f"back exactly, {how}; all shards read back at {index['read_back']}: {output}/",
             soft_wrap=True,
         )
 
@@ -188,9 +167,9 @@ def decode(
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="Default: the one that encoded.")
     ] = None,
-    batch_size: Batch = 64,
-    device: Device = "auto",
-    overwrite: Overwrite = False,
+    batch_size: common.Batch = 64,
+    device: common.Device = "auto",
+    overwrite: common.Overwrite = False,
 ) -> None:
     """Decode latents into the images that were encoded, as PNG files."""
     file = LatentFile.load(latents)
@@ -199,16 +178,12 @@ def decode(
     names = _distinct([_inside(image.name) for image in file.images])
     paths = [output / f"{name}.png" for name in names]
     check_outputs(paths, [latents], overwrite=overwrite)
-    keys = [(image.size, z.dtype) for image, z in zip(file.images, file.latents, strict=True)]
     decoded = in_batches(
-        keys,
-        [z.numel() for z in file.latents],
+        file.latents,
         batch_size,
         "decoding",
-        lambda chosen: flow.decode(
-            torch.stack([file.latents[i] for i in chosen]).to(flow.device),
-            file.images[chosen[0]].size,
-        ),
+        lambda batch, size: flow.decode(batch.to(flow.device), size),
+        [image.size for image in file.images],
     )
     for path, image, fitted in zip(paths, decoded, file.images, strict=True):
         write_image(fitted.restore(image), path)

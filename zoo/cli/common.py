@@ -4,12 +4,14 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
+import torch
 import typer
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
 from zoo import data
+from zoo.flow.mixed_sizes import equal_parts
 from zoo.pictures import Fit
 
 console = Console(markup=False, highlight=False)
@@ -90,34 +92,29 @@ def columns(rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def in_batches(
-    keys: list[Any],
-    numbers: list[int],
+    tensors: Sequence[Tensor],
     batch_size: int,
     task: str,
-    run: Callable[[list[int]], Tensor],
+    run: Callable[[Tensor, Any], Tensor],
+    keys: Sequence[Any] | None = None,
 ) -> list[Tensor]:
-    """Run on batches of indices with equal keys; results in the order of the keys.
+    """Run on batches of tensors of equal shape, type and key; results in the order of the tensors.
 
     Args:
-        keys: What images of a batch have in common, such as their size.
-        numbers: Size of each image, of which equal keys have equal ones: large ones go alone.
-        batch_size: The most images of a batch.
+        tensors: Large ones go alone.
+        batch_size: The most tensors of a batch.
         task: Name of the progress bar.
-        run: Maps indices to as many results.
+        run: Maps a batch and its key to as many results.
+        keys: Of each tensor, such as the size to decode to; default: None.
     """
-    groups: dict[Any, list[int]] = {}
-    for i, key in enumerate(keys):
-        groups.setdefault(key, []).append(i)
-    batches = [
-        group[start : start + most]
-        for group in groups.values()
-        for most in [max(1, min(batch_size, NUMBERS // numbers[group[0]]))]
-        for start in range(0, len(group), most)
-    ]
+    keys = keys or [None] * len(tensors)
+    kinds = [(each.shape, each.dtype, key) for each, key in zip(tensors, keys, strict=True)]
+    parts = equal_parts(kinds, lambda kind: min(batch_size, NUMBERS // kind[0].numel()))
     results: dict[int, Tensor] = {}
-    for batch in track(batches, task, console=console):
-        results.update(zip(batch, run(batch).cpu(), strict=True))
-    return [results[i] for i in range(len(keys))]
+    for part in track(parts, task, console=console):
+        batch = torch.stack([tensors[i] for i in part])
+        results.update(zip(part, run(batch, keys[part[0]]).cpu(), strict=True))
+    return [results[i] for i in range(len(tensors))]
 
 
 def check_splits(splits: str) -> data.Splits:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from zoo.cards.gallery import Grid, gallery
+from zoo.cards.gallery import PICTURES, Grid, gallery
 from zoo.cli.outputs import check_outputs
 from zoo.data.catalogue import FOLDER, PHOTOS
 from zoo.devices import find_device, synchronize
@@ -22,12 +22,14 @@ from zoo.sources import parse
 
 Result = TypeVar("Result")
 
+WHOLE, EDIT = "whole.png", "edit.png"
 # Images that are edited, steps of each row, its ends, and samples whose attributes are measured.
 EDITED, STEPS, FARTHEST, DRAWN = 3, 9, 12.0, 128
 
 
-def demo(name: str, folder: Path, console: Console, device: str) -> int:
+def demo(name: str, folder: Path, console: Console, device: str, overwrite: bool) -> int:
     """Show a pretrained model at work and write its pictures; return the number of failures."""
+    check_outputs((folder / file for file in (*PICTURES, WHOLE, EDIT)), overwrite=overwrite)
     source = parse(name)
     flow, load = _timed(lambda: source.load().to(find_device(device)))
     golden = source.folder().golden
@@ -35,14 +37,13 @@ def demo(name: str, folder: Path, console: Console, device: str) -> int:
     grids, missing = gallery(flow, golden)
     if source.folder().dataset in (FOLDER, PHOTOS) and golden.natural:
         returned, size, same = _whole_picture(flow, golden)
-        grids["whole.png"] = Grid(returned[None], 1)
-        grids["edit.png"] = _edits(flow, golden)
+        grids[WHOLE] = Grid(returned[None], 1)
+        grids[EDIT] = _edits(flow, golden)
         rows["a whole picture, encoded and decoded"] = size
         lost += not same
     rows["load"] = f"{1000 * load:.0f} ms"
     parameters = sum(parameter.numel() for parameter in flow.parameters())
     console.print(_table(f"{name}: {parameters:,} parameters", rows))
-    check_outputs(folder / file for file in grids)
     for file, (images, columns) in grids.items():
         write_grid(images, folder / file, columns)
     console.print(f"{', '.join(grids)} written to {folder}/")

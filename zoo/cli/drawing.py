@@ -7,23 +7,8 @@ import torch
 import typer
 from rich.progress import track
 
-from zoo.cli.common import (
-    DEFAULT_MODEL,
-    Batch,
-    Crop,
-    Device,
-    ModelArgument,
-    ModelOption,
-    Original,
-    Overwrite,
-    Pad,
-    Resize,
-    Sides,
-    choose_fit,
-    console,
-    read_sides,
-    read_temperature,
-)
+from zoo.cli import common
+from zoo.cli.common import choose_fit, console, read_sides, read_temperature
 from zoo.cli.outputs import check_outputs
 from zoo.errors import FlowzooError
 from zoo.pictures import read_image, write_grid
@@ -31,7 +16,7 @@ from zoo.sources import load
 
 
 def sample(
-    name: ModelArgument,
+    name: common.ModelArgument,
     output: Annotated[Path, typer.Option("--out", "-o", help="Picture of the grid.")] = Path(
         "samples.png"
     ),
@@ -42,12 +27,12 @@ def sample(
     label: Annotated[
         int | None, typer.Option(help="Class, for a flow with classes; default: any.", min=0)
     ] = None,
-    size: Sides = None,
+    size: common.Sides = None,
     seed: Annotated[int, typer.Option(help="Seed of the latents.", min=0, max=2**63 - 1)] = 0,
     columns: Annotated[int, typer.Option(help="Images in a row.", min=1)] = 8,
-    batch_size: Batch = 64,
-    device: Device = "auto",
-    overwrite: Overwrite = False,
+    batch_size: common.Batch = 64,
+    device: common.Device = "auto",
+    overwrite: common.Overwrite = False,
 ) -> None:
     """Draw images and write them as one grid."""
     check_outputs([output], overwrite=overwrite)
@@ -72,14 +57,14 @@ def interpolate(
     output: Annotated[Path, typer.Option("--out", "-o", help="Picture of the row.")] = Path(
         "interpolation.png"
     ),
-    model: ModelOption = DEFAULT_MODEL,
+    model: common.ModelOption = common.DEFAULT_MODEL,
     steps: Annotated[int, typer.Option(help="Images, both ends included.", min=2)] = 8,
-    resize: Resize = False,
-    crop: Crop = False,
-    pad: Pad = False,
-    original_size: Original = False,
-    device: Device = "auto",
-    overwrite: Overwrite = False,
+    resize: common.Resize = False,
+    crop: common.Crop = False,
+    pad: common.Pad = False,
+    original_size: common.Original = False,
+    device: common.Device = "auto",
+    overwrite: common.Overwrite = False,
 ) -> None:
     """Interpolate between two image files in latent space."""
     check_outputs([output], [a, b], overwrite=overwrite)
@@ -89,19 +74,24 @@ def interpolate(
         image, fitted = read_image(path, flow, fit)
         console.print(f"{path}: {fitted.changes}", soft_wrap=True)
         ends.append(image[None].to(flow.device))
+    if ends[0].shape != ends[1].shape:
+        raise typer.BadParameter(
+            f"{a} and {b} are of different sizes. --crop or --resize gives them one."
+        )
     write_grid(flow.interpolate(ends[0], ends[1], steps)[0].cpu(), output, columns=steps)
     console.print(f"{steps} images from {a} to {b}: {output}")
 
 
 def demo(
-    name: ModelArgument = DEFAULT_MODEL,
+    name: common.ModelArgument = common.DEFAULT_MODEL,
     output: Annotated[Path, typer.Option("--out", "-o", help="Folder for pictures.")] = Path(
         "demo"
     ),
-    device: Device = "auto",
+    device: common.Device = "auto",
+    overwrite: common.Overwrite = False,
 ) -> None:
     """Show a pretrained model at work, with no data and no network."""
     from zoo.cli.demo import demo as run
 
-    if failures := run(name, output, console, device):
+    if failures := run(name, output, console, device, overwrite):
         raise FlowzooError(f"{failures} images did not come back.")

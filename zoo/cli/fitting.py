@@ -56,5 +56,5 @@ def export(
         pictures_licence=pictures_licence,
         include_images=include_images,
     )
-    measure = f"flowzoo evaluate local-dir:{folder.path} --data-dir DATA"
+    measure = f"flowzoo evaluate local-dir:{folder.path} --data-dir {data_dir or 'DATA'}"
     console.print(f"{folder.path}/ written. Measure it: {measure}", soft_wrap=True)

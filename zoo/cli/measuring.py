@@ -7,18 +7,10 @@ import typer
 from rich.progress import Progress
 from torch import Tensor
 
-from zoo.cli.common import (
-    OWN_HELP,
-    Batch,
-    Device,
-    ModelArgument,
-    Overwrite,
-    Splits,
-    check_splits,
-    console,
-)
+from zoo.cli import common
+from zoo.cli.common import OWN_HELP, check_splits, console
 from zoo.cli.outputs import check_outputs
-from zoo.data import ImageSet, find_image_set, load_images
+from zoo.data import Splits, find_image_set, load_images
 from zoo.data.labels import class_numbers, read_labels
 from zoo.devices import find_device
 from zoo.errors import DataError, require
@@ -32,13 +24,13 @@ SAMPLES = 1000
 
 
 def evaluate(
-    name: ModelArgument,
+    name: common.ModelArgument,
     data_dir: Annotated[Path, typer.Option(help="Folder of the data sets' raw files.")],
     output: Annotated[
         Path | None, typer.Option("--out", "-o", help="Default: eval.json beside the weights.")
     ] = None,
     n_samples: Annotated[int, typer.Option(help="Draws of the weighted bound.", min=1)] = 4,
-    batch_size: Batch = 250,
+    batch_size: common.Batch = 250,
     seed: Annotated[
         int, typer.Option(help="Seed of dequantization and samples.", min=0, max=2**63 - 1)
     ] = 0,
@@ -46,9 +38,9 @@ def evaluate(
         int,
         typer.Option(help="Measure every N-th image only: crops of photographs are many.", min=1),
     ] = 1,
-    splits: Splits = "folders",
-    device: Device = "auto",
-    overwrite: Overwrite = False,
+    splits: common.Splits = "folders",
+    device: common.Device = "auto",
+    overwrite: common.Overwrite = False,
 ) -> None:
     """Measure bits/dim, exactness and samples on the test split; write eval.json."""
     from zoo.data.catalogue import FOLDER, PHOTOS
@@ -61,11 +53,7 @@ def evaluate(
     source = parse(name)
     folder = source.own_folder() if output is None else source.folder()
     flow, dataset = source.load().to(find_device(device)), folder.dataset
-    size, channels = flow.config.size, flow.config.channels  # of a folder's images
-    images = load_images(dataset, data_dir, "test", size=size, channels=channels, splits=chosen)
-    images = spread_levels(images[::every], folder.config.get("grey_levels"))
-    labels = _labels(flow, folder, find_image_set(dataset, size, channels, chosen), data_dir)
-    labels = None if labels is None else labels[::every]
+    images, labels = _test_split(flow, folder, data_dir, every, chosen)
     compared = compared_sets(images, _others(dataset, data_dir))
     protocol = {"n_samples": n_samples, "batch_size": batch_size, "seed": seed}
     document = {
@@ -87,12 +75,19 @@ def evaluate(
     console.print(f"{path} written.{hint}", soft_wrap=True)
 
 
-def _labels(flow: Flow, folder: ModelFolder, image_set: ImageSet, data: Path) -> Tensor | None:
-    """Class of each test image by the flow's names of classes; None for a flow without classes."""
+def _test_split(
+    flow: Flow, folder: ModelFolder, data_dir: Path, every: int, splits: Splits
+) -> tuple[Tensor, Tensor | None]:
+    """Every N-th test image, and its class by the flow's names, for a flow with classes."""
+    size, channels = flow.config.size, flow.config.channels  # of a folder's images
+    image_set = find_image_set(folder.dataset, size, channels, splits)
+    images = image_set.load(user_path(data_dir), "test")[::every]
+    images = spread_levels(images, folder.config.get("grey_levels"))
     if not flow.config.classes:
-        return None
+        return images, None
     names = folder.config.get("class_names") or range(flow.config.classes)
-    return class_numbers(read_labels(image_set, user_path(data), "test"), names)
+    labels = class_numbers(read_labels(image_set, user_path(data_dir), "test"), names)
+    return images, labels[::every]
 
 
 def _others(dataset: str, data_dir: Path) -> dict[str, Tensor]:

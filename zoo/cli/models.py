@@ -3,14 +3,20 @@
 from typing import Annotated
 
 import typer
+from torch import Tensor
 
 from zoo.cli.about import facts, summary
 from zoo.cli.common import Device, ModelArgument, OwnArgument, columns, console
 from zoo.documents import fits
+from zoo.exact.patterns import hard_images
+from zoo.flow import Flow
 from zoo.sources import MODELS, list_models, load, parse
 from zoo.sources.names import Model
 from zoo.sources.names import adopt as adopt_folder
 from zoo.sources.source import Name
+
+# That `info` measures the inverse on.
+IMAGES = 8
 
 
 def ls(
@@ -19,6 +25,8 @@ def ls(
 ) -> None:
     """List the models, those with weights first."""
     found = [MODELS[name] for name in list_models(pattern, pretrained=pretrained)]
+    if not found:
+        raise typer.BadParameter(f"no model matches {pattern!r}. flowzoo ls lists all.")
     found.sort(key=lambda model: model.sha256 is None)
     heads = ("model", "architecture", "data set", "weights", "bits/dim (test)")
     for line in columns([heads, *map(_row, found)]):
@@ -42,12 +50,18 @@ def info(
     source = parse(name).pin()
     untrained = isinstance(source, Name) and source.model.sha256 is None
     flow = load(str(source), pretrained=not untrained, device=device)
-    certificate = None if untrained else flow.certify()
+    certificate = None if untrained else flow.certify(_some_images(flow))
     if json:
         console.print_json(data=facts(source, flow, certificate))
         return
     for line in columns(summary(source, flow, certificate)):
         print(line)
+
+
+def _some_images(flow: Flow) -> Tensor:
+    """Hard images of every kind, few enough for seconds."""
+    images = hard_images(flow.config.channels, flow.config.size)
+    return images[:: len(images) // IMAGES]
 
 
 def adopt(name: OwnArgument) -> None:

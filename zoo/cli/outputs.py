@@ -29,6 +29,8 @@ def check_outputs(
     for output in outputs:
         if output.resolve() in read:
             raise ArgumentError(f"{output} is an input. Name another output with -o.")
+        if output.is_dir():
+            raise ArgumentError(f"{output} is a folder. Name a file with -o.")
         if output.is_file() and not overwrite and not is_ours(output):
             raise ArgumentError(
                 f"{output} is there already, and flowzoo did not write it. Name another output "

@@ -11,20 +11,8 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.cli.common import (
-    DEFAULT_MODEL,
-    Batch,
-    Crop,
-    Device,
-    ModelOption,
-    Original,
-    Overwrite,
-    Pad,
-    Resize,
-    choose_fit,
-    console,
-    in_batches,
-)
+from zoo.cli import common
+from zoo.cli.common import choose_fit, console, in_batches
 from zoo.cli.outputs import check_outputs
 from zoo.devices import find_device
 from zoo.documents import fits
@@ -55,9 +43,9 @@ def directions(
     ] = None,
     method: Annotated[str, typer.Option(help="least_squares or paper.")] = "least_squares",
     ridge: Annotated[float, typer.Option(help="Of least squares.", min=0)] = 1.0,
-    batch_size: Batch = 250,
-    device: Device = "auto",
-    overwrite: Overwrite = False,
+    batch_size: common.Batch = 250,
+    device: common.Device = "auto",
+    overwrite: common.Overwrite = False,
 ) -> None:
     """Find directions of classes or attributes among the latents of a data set."""
     if (picture := output.with_suffix(".png")) == output:
@@ -113,11 +101,11 @@ def edit(
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="Default: the one of the directions.")
     ] = None,
-    resize: Resize = False,
-    crop: Crop = False,
-    pad: Pad = False,
-    device: Device = "auto",
-    overwrite: Overwrite = False,
+    resize: common.Resize = False,
+    crop: common.Crop = False,
+    pad: common.Pad = False,
+    device: common.Device = "auto",
+    overwrite: common.Overwrite = False,
 ) -> None:
     """Move images along a direction of their latents: a row for each, a column for each step."""
     found = Directions.load(directions)
@@ -144,15 +132,15 @@ def score(
         "scores.png"
     ),
     method: Annotated[str, typer.Option(help=f"{', '.join(get_args(Method))}.")] = "complexity",
-    model: ModelOption = DEFAULT_MODEL,
-    resize: Resize = False,
-    crop: Crop = False,
-    pad: Pad = False,
-    original_size: Original = False,
+    model: common.ModelOption = common.DEFAULT_MODEL,
+    resize: common.Resize = False,
+    crop: common.Crop = False,
+    pad: common.Pad = False,
+    original_size: common.Original = False,
     seed: Annotated[int, typer.Option(help="Of dequantization.", min=0, max=2**63 - 1)] = 0,
-    batch_size: Batch = 64,
-    device: Device = "auto",
-    overwrite: Overwrite = False,
+    batch_size: common.Batch = 64,
+    device: common.Device = "auto",
+    overwrite: common.Overwrite = False,
 ) -> None:
     """Score how unusual images are; the picture has them from the most usual on, with their maps.
 
@@ -172,13 +160,11 @@ def score(
             )
         options = {"typical": measured["bits_per_dim"]}
 
-    def run(chosen: list[int]) -> Tensor:
-        batch = torch.stack([pixels[i] for i in chosen]).to(flow.device)
+    def run(batch: Tensor, _: None) -> Tensor:
+        batch = batch.to(flow.device)
         return flow.score(batch, method, generator=generator, **options)  # type: ignore[arg-type]
 
-    shapes = [tuple(image.shape) for image in pixels]
-    numbers = [image.numel() for image in pixels]
-    scores = torch.stack(in_batches(shapes, numbers, batch_size, "scoring", run)).tolist()
+    scores = torch.stack(in_batches(pixels, batch_size, "scoring", run)).tolist()
     order = sorted(range(len(pixels)), key=scores.__getitem__)
     for i in order:
         console.print(f"{scores[i]:8.3f}  {list(read)[i]}", soft_wrap=True)

@@ -13,6 +13,7 @@ WORDS = {
     "where flow.encode takes": "where encoding takes",
     'method="paper" takes': "--method paper takes",
     "steps, both ends included,": "--steps, both ends included,",
+    "pass attributes: zoo.latents.attributes measures some": "pass --attribute slant, or another",
     "temperature must be": "--temperature must be",
 }
 

@@ -49,15 +49,15 @@ class Images(Dataset[Any]):
         return images if self.labels is None else (images, self.labels[rows])
 
 
-def loader(rows: Images, batch_size: int) -> DataLoader[Any]:
-    """Batches of `batch_size` rows, in order."""
-    # By name: to predict, Lightning makes the loader again with another one.
-    return DataLoader(rows, batch_size=batch_size, collate_fn=as_it_is, pin_memory=pinned())
-
-
-def pinned() -> bool:
-    """Whether batches are copied to a GPU while it computes, which memory that may move forbids."""
-    return torch.cuda.is_available()
+def loader(rows: Images, batch_size: int, **options: Any) -> DataLoader[Any]:
+    """Batches of `batch_size` rows, in order if no options of `DataLoader` say otherwise."""
+    return DataLoader(
+        rows,
+        batch_size=batch_size,  # by name: to predict, Lightning makes the loader with another one
+        collate_fn=as_it_is,
+        pin_memory=torch.cuda.is_available(),  # so a GPU computes while it copies
+        **options,
+    )
 
 
 def as_it_is(batch: Any) -> Any:

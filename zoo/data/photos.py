@@ -1,6 +1,5 @@
 """Large photographs: random crops to train on, all crops side by side to measure on."""
 
-import hashlib
 import math
 import warnings
 from dataclasses import dataclass
@@ -13,12 +12,11 @@ from torch import Tensor
 from zoo.data.image_set import ImageSet, Split
 from zoo.data.loader import Images
 from zoo.data.noise import generator
-from zoo.data.picture_folder import official_folders
+from zoo.data.picture_folder import SHARE, official_folders, path_hash
 from zoo.data.pixel_cache import Pixels, memory_mapped
 from zoo.errors import DataError
 from zoo.pictures import MODES, endings, list_pictures, open_picture, upright_size
 
-SHARE = 10
 # Of the pixels of all photographs, which are kept decoded beside them.
 MOST_BYTES = 2**35
 
@@ -77,9 +75,11 @@ class Photos(ImageSet):
         files = large if folders or split == "all" else _share(large, directory, split)
         if not files:
             raise DataError(
-                f"no photographs for the {split} split in {directory.resolve()} that are "
-                f"{self.size[0]} x {self.size[1]} pixels or larger. Name another folder with "
-                "data.dir, or lower data.size."
+                f"no photographs for the {split} split in {directory.resolve()}: it has "
+                f"{len(large)} of {self.size[0]} x {self.size[1]} pixels or larger, and a tenth is "
+                "for validation, a tenth for the test. Name a folder with more, by data.dir, or "
+                "sub-folders train, val and test; or lower data.size and the size in "
+                "model.overrides."
             )
         return files
 
@@ -121,17 +121,13 @@ def _suffix(factor: int) -> str:
 
 def _share(files: list[Path], directory: Path, split: Split) -> list[Path]:
     """The files of a split: by their hashes; a split that none falls into gets the nearest one."""
-    hashes = {file: _hash(file.relative_to(directory)) for file in files}
+    hashes = {file: path_hash(file.relative_to(directory)) for file in files}
     left = sorted(files, key=lambda file: hashes[file])
     shares: dict[str, set[Path]] = {}
     for number, name in enumerate(("test", "val")):
         shares[name] = set([f for f in left if hashes[f] % SHARE == number] or left[:1])
         left = [file for file in left if file not in shares[name]]
     return sorted(shares.get(split, left))
-
-
-def _hash(path: Path) -> int:
-    return int.from_bytes(hashlib.sha256(path.as_posix().encode()).digest()[:8], "big")
 
 
 class Crops(Images):

@@ -20,7 +20,7 @@ SUBFOLDERS: dict[Split, tuple[str, ...]] = {
     "val": ("val", "valid", "validation"),
     "test": ("test", "testing"),
 }
-TEST_SHARE = 10
+SHARE = 10
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,10 @@ def official_folders(root: Path) -> dict[Split, Path]:
     return found if "train" in found else {}
 
 
+def path_hash(path: Path) -> int:
+    """A number of 64 bits that is the same on every machine."""
+    return int.from_bytes(hashlib.sha256(path.as_posix().encode()).digest()[:8], "big")
+
+
 def _is_test(path: Path) -> bool:
-    digest = hashlib.sha256(path.as_posix().encode()).digest()
-    return int.from_bytes(digest[:8], "big") % TEST_SHARE == 0
+    return path_hash(path) % SHARE == 0

@@ -67,9 +67,9 @@ def evaluate(
     certified = min(CERTIFIED, math.ceil(CERTIFIED_PIXELS / math.prod(wanted[1:])))
     certificate = flow.certify(images[:certified].to(flow.device))
     return {
-        "bits_per_dim": _mean(single),
+        "bits_per_dim": float(single.mean()),
         "bits_per_dim_standard_error": _standard_error(single),
-        "bits_per_dim_weighted": _mean(weighted),
+        "bits_per_dim_weighted": float(weighted.mean()),
         "bits_per_dim_weighted_standard_error": _standard_error(weighted),
         **_accuracy(flow, images, labels, n_samples, batch_size, seed, progress),
         "exact_share": trips.exact / len(images),
@@ -135,7 +135,7 @@ def _accuracy(
         flow.classify(batch.to(flow.device), **options).argmax(1).cpu()
         for batch in batches(images, batch_size, "classes", progress)
     ]
-    return {"accuracy": _mean((torch.cat(found) == labels).double())}
+    return {"accuracy": float((torch.cat(found) == labels).double().mean())}
 
 
 def _finite_samples(
@@ -152,12 +152,9 @@ def _finite_samples(
     return finite, seconds
 
 
-def _mean(values: Tensor) -> float:
-    return float(values.mean())
-
-
-def _standard_error(values: Tensor) -> float:
-    return float(values.std() / len(values) ** 0.5)
+def _standard_error(values: Tensor) -> float | None:
+    """The standard error of the mean; of one value there is none."""
+    return float(values.std() / len(values) ** 0.5) if len(values) > 1 else None
 
 
 def _couplings(certificate: Certificate) -> dict[str, Any]:

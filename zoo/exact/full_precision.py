@@ -7,7 +7,7 @@ image comes back from its latents.
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,21 +38,6 @@ class _Guard:
         self.lock, self.inside = threading.Lock(), 0
         self.saved: list[object] = []
 
-    def enter(self) -> None:
-        with self.lock:
-            self.inside += 1
-            if self.inside == 1:
-                self.saved = [getattr(owner, name) for owner, name, _ in _SETTINGS]
-                for owner, name, value in _SETTINGS:
-                    setattr(owner, name, value)
-
-    def leave(self) -> None:
-        with self.lock:
-            self.inside -= 1
-            if self.inside == 0:
-                for (owner, name, _), value in zip(_SETTINGS, self.saved, strict=True):
-                    setattr(owner, name, value)
-
     def renew_lock(self) -> None:
         """In a forked process: another thread may have held the lock."""
         self.lock = threading.Lock()
@@ -66,8 +51,20 @@ if hasattr(os, "register_at_fork"):
 @contextmanager
 def full_precision() -> Iterator[None]:
     """Compute float32 in float32 meanwhile, on all threads; then as before."""
-    _guard.enter()
+    with _guard.lock:
+        _guard.inside += 1
+        if _guard.inside == 1:
+            _guard.saved = [getattr(owner, name) for owner, name, _ in _SETTINGS]
+            _set(value for _, _, value in _SETTINGS)
     try:
         yield
     finally:
-        _guard.leave()
+        with _guard.lock:
+            _guard.inside -= 1
+            if _guard.inside == 0:
+                _set(_guard.saved)
+
+
+def _set(values: Iterable[object]) -> None:
+    for (owner, name, _), value in zip(_SETTINGS, values, strict=True):
+        setattr(owner, name, value)

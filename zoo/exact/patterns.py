@@ -34,35 +34,29 @@ def hard_kinds(
 ) -> dict[str, Tensor]:
     """The images of `hard_images` by their kind, on the CPU."""
     with torch.device("cpu"):
-        return _kinds(channels, size, natural, seed)
-
-
-def _kinds(
-    channels: int, size: tuple[int, int], natural: Tensor | None, seed: int
-) -> dict[str, Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    maps = {
-        "flat": [torch.full(size, grey) for grey in GREYS],
-        "dots": list(_dots(*size)),
-        "checkerboards": list(_contrasted(_checkerboards(*size))),
-        "stripes": list(_contrasted(_stripes(*size))),
-        "ramps": list(_ramps(*size)),
-    }
-    grey = {
-        kind: torch.stack(images)[:, None].expand(-1, channels, -1, -1)
-        for kind, images in maps.items()
-    }
-    shape = (channels, *size)
-    kinds = {
-        **grey,
-        "noise": torch.randint(0, 256, (NOISE, *shape), generator=generator),
-        "two values": torch.stack(
-            [255 * (torch.rand(shape, generator=generator) < density) for density in DENSITIES]
-        ),
-        **({"colours": _colours(channels, size)} if channels > 1 else {}),
-        **(_from_natural(natural[:NATURAL].cpu(), generator) if natural is not None else {}),
-    }
-    return {kind: images.to(torch.uint8).contiguous() for kind, images in kinds.items()}
+        generator = torch.Generator().manual_seed(seed)
+        maps = {
+            "flat": [torch.full(size, grey) for grey in GREYS],
+            "dots": list(_dots(*size)),
+            "checkerboards": list(_contrasted(_checkerboards(*size))),
+            "stripes": list(_contrasted(_stripes(*size))),
+            "ramps": list(_ramps(*size)),
+        }
+        grey = {
+            kind: torch.stack(images)[:, None].expand(-1, channels, -1, -1)
+            for kind, images in maps.items()
+        }
+        shape = (channels, *size)
+        kinds = {
+            **grey,
+            "noise": torch.randint(0, 256, (NOISE, *shape), generator=generator),
+            "two values": torch.stack(
+                [255 * (torch.rand(shape, generator=generator) < density) for density in DENSITIES]
+            ),
+            **({"colours": _colours(channels, size)} if channels > 1 else {}),
+            **(_from_natural(natural[:NATURAL].cpu(), generator) if natural is not None else {}),
+        }
+        return {kind: images.to(torch.uint8).contiguous() for kind, images in kinds.items()}
 
 
 def _dots(height: int, width: int) -> Iterator[Tensor]:

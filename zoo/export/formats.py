@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -19,24 +19,6 @@ OPSET = 20
 
 # Beginning of the keys of a program's metadata.
 PROGRAM = "flowzoo."
-
-
-class File(Protocol):
-    """A program in the format of a file."""
-
-    suffix: str
-
-    def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        """Run it, in its runtime on the CPU."""
-        ...
-
-    def versions(self) -> dict[str, str]:
-        """Opset and packages that made it."""
-        ...
-
-    def bytes(self, facts: Mapping[str, str]) -> bytes:
-        """The file, with facts in its metadata."""
-        ...
 
 
 class OnnxFile:
@@ -121,7 +103,8 @@ class TorchFile:
         return file.getvalue()
 
 
-FORMATS: dict[str, type[OnnxFile | TorchFile]] = {"onnx": OnnxFile, "torch": TorchFile}
+File: TypeAlias = OnnxFile | TorchFile
+FORMATS: dict[str, type[File]] = {"onnx": OnnxFile, "torch": TorchFile}
 
 
 def _tidy(model: Any) -> None:

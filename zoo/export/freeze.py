@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from zoo.bijections.cache import WeightCache
 from zoo.bijections.padded_conv import CornerConv, padding
-from zoo.export.guard import Guard, Size
-from zoo.flow import Flow
+from zoo.export.guard import Guard
+from zoo.flow import Flow, Size
 from zoo.solvers import Corner, Operator, impulse_response
 from zoo.solvers.operator import flips
 

@@ -4,8 +4,7 @@ import torch
 from torch import Tensor
 
 from zoo.bijections import Bijection
-
-Size = tuple[int, int]
+from zoo.flow import Size
 
 REFUSED = "numbers are NaN, infinite or out of range, or maps too large"
 

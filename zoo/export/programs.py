@@ -15,8 +15,7 @@ from torch.export import Dim, ExportedProgram
 from zoo.bijections.kernels import Kernel
 from zoo.errors import ArgumentError
 from zoo.export.freeze import freeze
-from zoo.export.guard import Size
-from zoo.flow import Flow
+from zoo.flow import Flow, Size
 
 What = Literal["encode", "decode", "forward", "inverse"]
 PROGRAMS: tuple[What, ...] = get_args(What)

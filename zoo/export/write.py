@@ -13,11 +13,10 @@ from zoo.architectures import config_to_json
 from zoo.errors import ArgumentError, ImageError
 from zoo.exact.patterns import hard_images, mosaics
 from zoo.export.formats import FORMATS, PROGRAM, File, FormatName
-from zoo.export.guard import Size
 from zoo.export.programs import BOTH, Shapes, What, names, trace
 from zoo.export.proof import Proof, prove
 from zoo.files import write_atomically
-from zoo.flow import Flow
+from zoo.flow import Flow, Size
 from zoo.folder import content_hash
 from zoo.images import check_images
 from zoo.sources import MODELS

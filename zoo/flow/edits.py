@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from zoo.devices import device_of
+from zoo.devices import draw_normal
 from zoo.errors import ArgumentError, LatentError
 
 
@@ -69,11 +69,6 @@ def draw_levels(
 ) -> list[Tensor]:
     """Standard normal latents (B, C_l, H_l, W_l) for the chosen levels, and 0 for the others."""
     return [
-        _noise_like(z, generator) if k in chosen else torch.zeros_like(z)
+        draw_normal(z.shape, generator, z) if k in chosen else torch.zeros_like(z)
         for k, z in enumerate(levels)
     ]
-
-
-def _noise_like(z: Tensor, generator: torch.Generator | None) -> Tensor:
-    device = device_of(generator, z.device)
-    return torch.randn(z.shape, generator=generator, dtype=z.dtype, device=device).to(z.device)

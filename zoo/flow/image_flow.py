@@ -24,7 +24,7 @@ from zoo.bijections.cache import (
     in_transform,
 )
 from zoo.config import FlowConfig
-from zoo.devices import check_device, device_of
+from zoo.devices import check_device, device_of, draw_normal
 from zoo.errors import ImageError, LatentError, NonFiniteError, require
 from zoo.exact import round_trip
 from zoo.exact.amplification import amplification
@@ -540,10 +540,11 @@ class Flow(nn.Module):
         check_generator(generator)
         sides = self._check_size(size)
         lengths = [math.prod(shape) for shape in self.level_shapes(sides)]
-        device = device_of(generator, self.device)
-        z = torch.randn(n, sum(lengths), generator=generator, dtype=self.dtype, device=device)
-        z = z.to(self.device) * temperatures(temperature, n, lengths, next(self.parameters()))
+        weight = next(self.parameters())
+        z = draw_normal((n, sum(lengths)), generator, weight)
+        z = z * temperatures(temperature, n, lengths, weight)
         if label is None and self.prior is not None:
+            device = device_of(generator, self.device)
             label = torch.randint(self.config.classes, (n,), generator=generator, device=device)
         if label is None:
             return z

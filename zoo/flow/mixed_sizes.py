@@ -1,8 +1,8 @@
 """Images of any size, as they come: to latents that know their sizes, and back."""
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from zoo.config import FlowConfig
 from zoo.errors import ImageError, LatentError
 
+Key = TypeVar("Key", bound=Hashable)
 Size = tuple[int, int]
 MODES = {1: "L", 3: "RGB"}
 # Pixels that are mapped at a time.
@@ -63,7 +64,7 @@ def encode_all(
     pixels = [_pixels(image, config.channels) for image in several]
     sizes = [padded_size(_hw(image), config) for image in pixels]
     found: dict[int, Tensor] = {}
-    for batch in _batches(sizes):
+    for batch in equal_parts(sizes, lambda size: PIXELS // math.prod(size)):
         stack = torch.stack([_pad(pixels[i], sizes[i]) for i in batch])
         found.update(zip(batch, encode(stack), strict=True))
     return [
@@ -77,20 +78,23 @@ def decode_all(
 ) -> list[Tensor]:
     """The images of `encode_all`, uint8 (C, h, w) each, without their padding."""
     if not all(isinstance(each, Encoded) for each in latents):
-        raise LatentError("a list of latents must be what encode made of a list of images.")
+        raise LatentError(
+            "a list of latents must be what encode made of a list of images: flow.decode(latents), "
+            "or flow.decode([latents[0]]) for one."
+        )
     return [_cut(decode(z[None], size)[0], image) for z, size, image in latents]
 
 
-def _batches(sizes: Sequence[Size]) -> list[list[int]]:
-    """Indices of equal sizes, as many as are mapped at a time."""
-    groups: dict[Size, list[int]] = {}
-    for i, size in enumerate(sizes):
-        groups.setdefault(size, []).append(i)
+def equal_parts(keys: Sequence[Key], most: Callable[[Key], int]) -> list[list[int]]:
+    """Indices of equal keys, in parts of at least one and at most `most` of the key."""
+    groups: dict[Key, list[int]] = {}
+    for i, key in enumerate(keys):
+        groups.setdefault(key, []).append(i)
     return [
-        group[start : start + most]
-        for size, group in groups.items()
-        for most in [max(1, PIXELS // math.prod(size))]
-        for start in range(0, len(group), most)
+        group[start : start + step]
+        for key, group in groups.items()
+        for step in [max(1, most(key))]
+        for start in range(0, len(group), step)
     ]
 
 
@@ -110,7 +114,7 @@ def _pixels(image: Any, channels: int) -> Tensor:
         raise ImageError(
             f"images of a list must be uint8 tensors ({channels}, h, w), NumPy arrays "
             f"(h, w, {channels}) or PIL images; got {kind}. A batch (B, {channels}, H, W) is a "
-            "tensor: torch.from_numpy(array)."
+            "tensor: torch.from_numpy(array). For files: zoo.read_images(paths, flow)."
         )
     return image
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo.errors import ArgumentError, require
+from zoo.flow.normal import log_normal
 
 Method = Literal["likelihood", "typicality", "complexity"]
 CODED_CHANNELS = (1, 3)
@@ -67,7 +68,6 @@ def prior_map(levels: list[Tensor], size: tuple[int, int]) -> Tensor:
     """
     maps = []
     for z in levels:
-        nats = -0.5 * (z.double().square() + math.log(2 * math.pi)).sum(1, keepdim=True)
         share = z.shape[2] * z.shape[3] / math.prod(size)
-        maps.append(F.interpolate(nats, size, mode="nearest") * share)
+        maps.append(F.interpolate(log_normal(z)[:, None], size, mode="nearest") * share)
     return torch.cat(maps, dim=1)

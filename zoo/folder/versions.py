@@ -16,19 +16,16 @@ PACKAGES = ("torch", "safetensors", "numpy")
 
 def versions(flow: Flow) -> dict[str, Any]:
     """Versions and device that the numbers were measured with."""
+    device = flow.device
     return {
         "flowzoo": __version__,
         "commit": _commit(),
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in PACKAGES},
-        "device": _name(flow.device),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "processor": platform.machine(),
         "threads": torch.get_num_threads(),
     }
-
-
-def _name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def _commit() -> str | None:

@@ -50,7 +50,8 @@ class LatentSet(Dataset[Tensor]):
                 "on where it stopped."
             )
         self.about = EncodedSet.from_dict(index)
-        self.dtype = torch.float64 if _is_float64(index["shards"]) else torch.float32
+        wide = any(entry["dtype"] == "float64" for entry in index["shards"])
+        self.dtype = torch.float64 if wide else torch.float32
         self._source = model or self.about.model
         self._shards: list[dict[str, Any]] = index["shards"]
         self._mapped: dict[int, Tensor] = {}
@@ -183,7 +184,3 @@ def load(folder: str | Path, model: str | None = None) -> LatentSet:
 
 def _is_empty(index: Index) -> bool:
     return not isinstance(index, slice) and np.size(index) == 0
-
-
-def _is_float64(shards: list[dict[str, Any]]) -> bool:
-    return any(entry["dtype"] == "float64" for entry in shards)

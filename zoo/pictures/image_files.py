@@ -130,21 +130,6 @@ def _fit(frame: Frame, name: str, path: Path, flow: Flow, fit: Fit | None) -> tu
     return image.contiguous(), Fitted(name, original, size, offset, description)
 
 
-def read_thumbnails(folder: Path, flow: Flow) -> Tensor:
-    """The pictures of a folder, cut to the shape of the flow's images and made as small; uint8.
-
-    Raises:
-        ImageError: If there are none, or one is no image.
-    """
-    files = sorted(path for path in folder.glob("*") if path.is_file())
-    if not files:
-        raise ImageError(f"{folder} holds no pictures.")
-    mode = MODES[flow.config.channels]
-    small = [fill(open_picture(path, mode), flow.config.size) for path in files]
-    arrays = [np.array(picture).reshape(*_hw(picture), -1) for picture in small]
-    return torch.from_numpy(np.stack(arrays)).movedim(-1, 1).contiguous()
-
-
 def to_picture(image: Tensor) -> Image.Image:
     """A uint8 (C, H, W) image as Pillow's."""
     return Image.fromarray(image.cpu().permute(1, 2, 0).squeeze(2).numpy())
@@ -218,7 +203,9 @@ def open_frames(path: Path, mode: str) -> list[Frame]:
     Raises:
         ImageError: If the file is no image, or has more than 8 bits per channel.
     """
-    if path.exists() and not path.is_file():  # to open a pipe would wait for a writer
+    if not path.exists():
+        raise ImageError(f"there is no file {path}.")
+    if not path.is_file():  # to open a pipe would wait for a writer
         raise ImageError(f"{path} is no file. Name an image file.")
     try:
         with Image.open(path) as picture:
@@ -226,7 +213,9 @@ def open_frames(path: Path, mode: str) -> list[Frame]:
     except ImageError:
         raise
     except Exception as error:  # Pillow's plugins raise many kinds on damaged files
-        raise ImageError(f"{path} cannot be read as an image: {error}") from error
+        raise ImageError(
+            f"{path} cannot be read as an image: {error}. Repair it, or leave it out."
+        ) from error
 
 
 def _frames(picture: Image.Image) -> Iterator[Image.Image]:
@@ -248,7 +237,9 @@ def upright(picture: Image.Image, path: Path, mode: str) -> Frame:
         f"{picture.mode} to {mode}": picture.mode != mode,
     }
     upright = ImageOps.exif_transpose(picture)
-    return Frame(upright.convert(mode), [change for change, done in changes.items() if done])
+    return Frame(
+        upright.convert(mode), [change for change, done in changes.items() if done and change]
+    )
 
 
 def _fitted_size(

@@ -3,9 +3,11 @@
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from torch import Tensor
 
+from zoo.errors import ArgumentError
 from zoo.files import user_path
 from zoo.flow import Flow
 from zoo.pictures.image_files import Fit, read_frames
@@ -21,11 +23,15 @@ def read_images(
         paths: Files and folders; of a folder all files that are named as images.
         flow: Says how many channels, and which sizes it takes.
         fit: None keeps every pixel at any size; `flow.encode` takes such a list. "pad", "crop",
-            "resize" and "original" make what all methods take, as `flowzoo encode` does.
+            "resize" and "original" change the size, as `flowzoo encode` does.
 
     Raises:
         ImageError: If there is no image, one cannot be read, or its size does not fit.
+        ArgumentError: For another fit.
     """
+    if fit is not None and fit not in get_args(Fit):
+        choices = ", ".join(get_args(Fit))
+        raise ArgumentError(f"fit must be None or one of {choices}; got {fit!r}.")
     several = [paths] if isinstance(paths, str | Path) else paths
     files, skipped = expand([user_path(path) for path in several])
     if skipped:

@@ -11,7 +11,7 @@ from zoo.cards import render, save_flow
 from zoo.cards.facts import GITHUB
 from zoo.cards.front_matter import TASK
 from zoo.cards.licences import OURS
-from zoo.cards.markdown import percent
+from zoo.cards.markdown import percent, table
 from zoo.cards.notebook import render_notebook
 from zoo.cards.subject import Subject
 from zoo.errors import ArgumentError, NotInvertibleError
@@ -146,22 +146,24 @@ def index_card(pinned: Mapping[str, ModelFolder]) -> str:
         pipeline_tag=TASK,
         tags=["normalizing-flow", "invertible-convolution", "pytorch"],
     )
-    rows = "\n".join(_index_row(source, folder) for source, folder in pinned.items())
+    heads = ("model", "bits/dim (test)", "exact", "load")
+    rows = [_index_row(source, folder) for source, folder in pinned.items()]
     return (
         f"---\n{about.to_yaml()}\n---\n\n# flowzoo\n\n"
         "Normalizing flows of images with invertible convolutions. Encode an image into its exact "
         "latents and get the same image back, bit for bit.\n\n"
-        f"| model | bits/dim (test) | exact | load |\n| --- | --- | --- | --- |\n{rows}\n"
+        f"{table(heads, rows)}\n"
     )
 
 
-def _index_row(pinned: str, folder: ModelFolder) -> str:
+def _index_row(pinned: str, folder: ModelFolder) -> tuple[str, ...]:
     measured = folder.evaluation
     assert measured is not None, f"{folder} was published without an evaluation"
     return (
-        f"| [{folder.name}](/{Repository.parse(pinned).repo_id}) "
-        f"| {measured['bits_per_dim']:.3f} | {percent(measured['exact_share'])} "
-        f'| `zoo.load("{pinned}")` |'
+        f"[{folder.name}](/{Repository.parse(pinned).repo_id})",
+        f"{measured['bits_per_dim']:.3f}",
+        percent(measured["exact_share"]),
+        f'`zoo.load("{pinned}")`',
     )
 
 

@@ -60,38 +60,10 @@ class Work(NamedTuple):
 
 
 # Fitted by `python -m benchmarks inverse` to the shapes that it marks as calibration, on 2 threads.
-COSTS = {
-    "cpu": Work(
-        steps=4.8,
-        calls=1.41,
-        products=0.0112,
-        narrow=0.191,
-        reads=0.207,
-        pieces=33.5,
-        transposes=0.919,
-        flips=1.94,
-        spectra=0.976,
-    ),
-    # Fitted by `python -m benchmarks gpu` on an H100, launched call by call and in a CUDA graph.
-    "gpu": Work(
-        steps=2.20,
-        calls=9.52,
-        products=0.000161,
-        narrow=0.00517,
-        reads=0.00143,
-        spectra=0.00246,
-        chained=11.8,
-    ),
-    "captured": Work(
-        steps=0.457,
-        calls=1.59,
-        products=0.000161,
-        narrow=0.00517,
-        reads=0.00143,
-        spectra=0.00246,
-        chained=7.13,
-    ),
-}
+CPU = Work(4.8, 1.41, 0.0112, 0.191, 0.207, 33.5, 0.919, 1.94, 0.976)
+# Fitted by `python -m benchmarks gpu` on an H100, launched call by call and in a CUDA graph.
+GPU = Work(2.20, 9.52, 0.000161, 0.00517, 0.00143, spectra=0.00246, chained=11.8)
+COSTS = {"cpu": CPU, "gpu": GPU, "captured": GPU._replace(steps=0.457, calls=1.59, chained=7.13)}
 
 
 @dataclass(frozen=True)

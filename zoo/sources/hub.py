@@ -179,7 +179,8 @@ def _explain(error: Exception, repository: Repository, file: str) -> str:
 
     repo, hub, cause = repository.repo_id, constants.ENDPOINT, error.__cause__
     status = _status(error) or _status(cause)
-    if isinstance(error, errors.LocalEntryNotFoundError) and (status or _is_other(cause)):
+    other = isinstance(cause, errors.FileMetadataError)
+    if isinstance(error, errors.LocalEntryNotFoundError) and (status or other):
         # The Hub was asked, and what it said is in the cause alone.
         return _answered(f"{file} of {repository}", hub, status, error)
     for kind, text in {
@@ -214,12 +215,6 @@ def _answered(what: str, hub: str, status: int | None, error: Exception) -> str:
     kind = ANSWERS.get(status, "is out of order" if status >= 500 else "refuses")
     advice = LOGIN if status in (401, 403) else "Try again later, or mend HF_ENDPOINT."
     return f"{hub} {kind.format(refused=refused)} for {what} (HTTP {status}). {advice}"
-
-
-def _is_other(cause: BaseException | None) -> bool:
-    from huggingface_hub.errors import FileMetadataError
-
-    return isinstance(cause, FileMetadataError)
 
 
 def _status(error: BaseException | None) -> int | None:

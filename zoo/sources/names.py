@@ -71,6 +71,12 @@ class Model:
 MODELS = {name: make(Model, {"name": name, **fields}) for name, fields in read_json(FILE).items()}
 
 
+def is_published(folder: ModelFolder) -> bool:
+    """Whether a folder holds the zoo's own weights of its name."""
+    model = MODELS.get(folder.name)
+    return model is not None and model.sha256 == folder.sha256
+
+
 def list_models(pattern: str = "*", pretrained: bool = False) -> list[str]:
     """Names of the models that match a shell pattern, sorted.
 

@@ -1,31 +1,19 @@
 """`flowzoo train-tabular`: LightningCLI for flows of vectors."""
 
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 
 from zoo.errors import ConfigError
 from zoo.tabular.tables import TabularData
 from zoo.tabular.task import TabularModule
-from zoo.training.callbacks import EMA
 from zoo.training.lightning_cli import DensityCLI, run_fit
 
 
 class TabularCLI(DensityCLI):
-    """Adds checkpoints and averaged weights, and tests the best checkpoint after training."""
+    """Tests the best checkpoint after training."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        parser.add_lightning_class_args(EMA, "ema")
-        parser.set_defaults(
-            {
-                "checkpoint.monitor": "val/log_likelihood",
-                "checkpoint.mode": "max",
-                "checkpoint.filename": "{step}",
-                "checkpoint.save_last": True,
-                "checkpoint.enable_version_counter": False,
-                "seed_everything": 0,
-            }
-        )
+        super().add_arguments_to_parser(parser)
+        parser.set_defaults({"checkpoint.monitor": "val/log_likelihood", "checkpoint.mode": "max"})
 
     def after_fit(self) -> None:
         if self.trainer.fast_dev_run:  # type: ignore[attr-defined]

@@ -39,11 +39,7 @@ def augment(images: Tensor, flips: Flips, shift: float, *parts: int | str) -> Te
 def _taken(side: int, mirrored: Tensor, place: Tensor, shift: float) -> Tensor:
     """Source along an axis of each pixel of the result, (B, side).
 
-    Args:
-        side: Pixels of the axis.
-        mirrored: Whether the image is mirrored, (B, 1).
-        place: Place of the image in the range of its shifts, (B, 1) in [0, 1).
-        shift: Largest shift, as a share of the side.
+    Whether an image is mirrored, and its place in [0, 1) in the range of its shifts, are (B, 1).
     """
     taken = torch.arange(side, device=place.device)
     taken = torch.where(mirrored, side - 1 - taken, taken)

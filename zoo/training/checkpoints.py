@@ -101,7 +101,10 @@ def read_checkpoint(source: str | Path) -> dict[str, Any]:
             f"loaded, or is damaged. Use a checkpoint that flowzoo train wrote.{_others(path)}"
         ) from error
     except Exception as error:  # of many kinds: torch's reader trusts the file
-        raise _damaged(path, error) from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise WeightsError(
+            f"{path} is damaged or no checkpoint ({reason}).{_others(path)}"
+        ) from error
     structure = {**STRUCTURE, **{key: of for key, of in MORE.items() if key in checkpoint}}
     if not fits(checkpoint, structure) or not checkpoint["optimizer_states"]:
         raise WeightsError(f"{path} is not a checkpoint of flowzoo train.{_others(path)}")
@@ -127,11 +130,6 @@ def _content(path: Path) -> io.BytesIO:
 
 def _hash(data: bytes | memoryview) -> bytes:
     return hashlib.sha256(data).hexdigest().encode()
-
-
-def _damaged(path: Path, error: Exception) -> WeightsError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
-    return WeightsError(f"{path} is damaged or no checkpoint ({reason}).{_others(path)}")
 
 
 def _others(path: Path) -> str:

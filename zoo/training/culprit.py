@@ -1,11 +1,12 @@
 """Search for the layer that first gave a number that is not finite, once one has come up."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from zoo.errors import NonFiniteError
 
@@ -27,11 +28,14 @@ def first_in_forward(model: nn.Module, run: Callable[[], Any]) -> str | None:
 
     def leave(module: nn.Module, _: Any, result: Any) -> None:
         entered.pop()
-        if not found and not all(tensor.isfinite().all() for tensor in _tensors(result)):
+        tensors = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        if not found and not all(tensor.isfinite().all() for tensor in tensors):
             found.append(module)
 
-    hooks = _hooks(list(names), lambda module, _: entered.append(module), leave)
-    with hooks, torch.compiler.set_stance("force_eager"):
+    with ExitStack() as hooks, torch.compiler.set_stance("force_eager"):
+        for module in names:
+            hooks.enter_context(module.register_forward_pre_hook(lambda m, _: entered.append(m)))
+            hooks.enter_context(module.register_forward_hook(leave))
         try:
             run()
         except NonFiniteError:
@@ -54,24 +58,3 @@ def first_in_backward(model: nn.Module) -> str | None:
         return None
     layer = names[-1].rpartition(".")[0]
     return f"{names[-1]} ({type(model.get_submodule(layer)).__name__})"
-
-
-@contextmanager
-def _hooks(
-    modules: list[nn.Module], enter: Callable[..., None], leave: Callable[..., None]
-) -> Iterator[None]:
-    handles = [module.register_forward_pre_hook(enter) for module in modules]
-    handles += [module.register_forward_hook(leave) for module in modules]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _tensors(result: Any) -> Iterator[Tensor]:
-    if isinstance(result, Tensor):
-        yield result
-    elif isinstance(result, list | tuple):
-        for part in result:
-            yield from _tensors(part)

@@ -4,18 +4,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from zoo.architectures import config_from_json
 from zoo.cards import save_flow
 from zoo.data import facts_of, load_images
 from zoo.documents import read_text
-from zoo.errors import ArgumentError, FlowzooError, WeightsError
+from zoo.errors import ArgumentError, FlowzooError, ImageError, WeightsError
 from zoo.flow import Flow
 from zoo.folder import ModelFolder
 from zoo.folder.model_folder import check_name
 from zoo.folder.weights import make_flow
 from zoo.images import spread_levels
-from zoo.pictures import read_thumbnails
+from zoo.pictures.transforms import Preprocess
 from zoo.training.checkpoints import read_checkpoint
 
 GOLDEN_IMAGES = 16
@@ -71,24 +72,14 @@ def export(
         The model's folder.
     """
     flow, saved = load_checkpoint(checkpoint)
-    dataset, levels = _dataset_of(saved), saved.get("finetune", {}).get("grey_levels")
+    dataset = str(saved["datamodule_hyper_parameters"]["name"])
+    levels = saved.get("finetune", {}).get("grey_levels")
     if (pictures is None) != (not pictures_licence):
         raise ArgumentError(
             "pictures to show need their owner and licence, and these need pictures: pass both "
             "--pictures and --pictures-licence."
         )
-    if pictures is not None:
-        natural = read_thumbnails(pictures, flow)[:GOLDEN_IMAGES]
-    elif data_dir is not None and (include_images or facts_of(dataset).licence):
-        shape = {"size": flow.config.size, "channels": flow.config.channels}
-        images = load_images(dataset, data_dir, "test", **shape)  # type: ignore[arg-type]
-        chosen = torch.linspace(0, len(images) - 1, min(GOLDEN_IMAGES, len(images))).long()
-        first = slice(GOLDEN_IMAGES) if facts_of(dataset).licence else chosen
-        natural = spread_levels(images[first].clone(), levels)
-    elif include_images:
-        raise ArgumentError("--include-images takes test images: name their folder, --data-dir.")
-    else:
-        natural = None
+    natural = _natural(flow, dataset, levels, data_dir, pictures, include_images)
     text = read_text(recipe) if recipe else saved.get("recipe")
     if not text:
         raise WeightsError(f"{checkpoint} holds no recipe. Name it with --recipe.")
@@ -111,5 +102,31 @@ def export(
     )
 
 
-def _dataset_of(saved: dict[str, Any]) -> str:
-    return str(saved["datamodule_hyper_parameters"]["name"])
+def _natural(
+    flow: Flow,
+    dataset: str,
+    levels: int | None,
+    data_dir: Path | None,
+    pictures: Path | None,
+    include_images: bool,
+) -> Tensor | None:
+    """The natural images of the golden tensors: pictures, or test images that may be passed on."""
+    if pictures is not None:
+        return _thumbnails(pictures, flow)
+    if include_images and data_dir is None:
+        raise ArgumentError("--include-images takes test images: name their folder, --data-dir.")
+    if data_dir is None or not (include_images or facts_of(dataset).licence):
+        return None
+    size, channels = flow.config.size, flow.config.channels
+    images = load_images(dataset, data_dir, "test", size=size, channels=channels)
+    chosen = torch.linspace(0, len(images) - 1, min(GOLDEN_IMAGES, len(images))).long()
+    first = slice(GOLDEN_IMAGES) if facts_of(dataset).licence else chosen
+    return spread_levels(images[first].clone(), levels)
+
+
+def _thumbnails(folder: Path, flow: Flow) -> Tensor:
+    """The first pictures of a folder, as images of the flow."""
+    files = sorted(path for path in folder.glob("*") if path.is_file())
+    if not files:
+        raise ImageError(f"{folder} holds no pictures.")
+    return Preprocess(flow.config.channels, flow.config.size)(files[:GOLDEN_IMAGES])

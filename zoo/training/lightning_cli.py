@@ -5,13 +5,14 @@ import os
 import re
 import shlex
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_info
 
@@ -52,7 +53,27 @@ _read_whole_numbers_first()  # a parser keeps what it has read once
 
 
 class DensityCLI(LightningCLI):
-    """Opens checkpoints with care, and leaves the recipe what it says."""
+    """Adds checkpoints and callbacks; opens checkpoints with care, and leaves the recipe as it is.
+
+    Attributes:
+        callbacks: Classes of the callbacks, by the names of their options.
+    """
+
+    callbacks: Mapping[str, type[Callback]] = {"ema": EMA}
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        for name, kind in self.callbacks.items():
+            parser.add_lightning_class_args(kind, name)
+        parser.set_defaults(
+            {
+                "checkpoint.filename": "{step}",
+                "checkpoint.save_last": True,
+                # A resumed run writes last.ckpt too, not last-v1.ckpt beside it.
+                "checkpoint.enable_version_counter": False,
+                "seed_everything": 0,
+            }
+        )
 
     def _parse_ckpt_path(self) -> None:
         """Check the checkpoint to resume from before anything is built.
@@ -65,7 +86,11 @@ class DensityCLI(LightningCLI):
         if seed is not None and not 0 <= seed < 2**32:
             raise ConfigError(f"seed_everything must be from 0 up to 2**32; got {seed}.")
         if config.get("ckpt_path") == "last":
-            config["ckpt_path"] = _last(config["checkpoint"])
+            if (folder := config["checkpoint"]["dirpath"]) is None:
+                raise ConfigError(
+                    "--ckpt_path last needs checkpoint.dirpath, where last.ckpt then is."
+                )
+            config["ckpt_path"] = str(Path(folder, "last.ckpt"))
         if config.get("ckpt_path") is not None:
             read_checkpoint(config["ckpt_path"])
         elif subcommand == "fit" and not config["trainer"]["fast_dev_run"]:
@@ -75,28 +100,22 @@ class DensityCLI(LightningCLI):
 
 
 class FlowCLI(DensityCLI):
-    """Adds checkpoints, averaged weights, pictures and --init_from to the ordinary options."""
+    """Adds pictures, --plugins and --init_from to the options."""
+
+    # Pictures first: EMA takes the averaged weights away again after validation.
+    callbacks: Mapping[str, type[Callback]] = {
+        "pictures": Pictures,
+        "ema": EMA,
+        "lr_monitor": LearningRate,
+        "speed": Speed,
+    }
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument(
             "--plugins", type=list[str], default=[], help="files or modules to import first"
         )
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        # Pictures first: EMA takes the averaged weights away again after validation.
-        parser.add_lightning_class_args(Pictures, "pictures")
-        parser.add_lightning_class_args(EMA, "ema")
-        parser.add_lightning_class_args(LearningRate, "lr_monitor")
-        parser.add_lightning_class_args(Speed, "speed")
-        parser.set_defaults(
-            {
-                "checkpoint.monitor": "val/bits_per_dim",
-                "checkpoint.filename": "{step}",
-                "checkpoint.save_last": True,
-                # A resumed run writes last.ckpt too, not last-v1.ckpt beside it.
-                "checkpoint.enable_version_counter": False,
-                "seed_everything": 0,
-            }
-        )
+        super().add_arguments_to_parser(parser)
+        parser.set_defaults({"checkpoint.monitor": "val/bits_per_dim"})
         parser.add_argument("--init_from", type=str | None, default=None, help="model to fine-tune")
         parser.add_class_arguments(FineTune, "finetune")
 
@@ -145,30 +164,11 @@ class FlowCLI(DensityCLI):
         return f"# flowzoo train --config recipe.yaml\n{said}{text}"
 
 
-def _last(checkpoint: Mapping[str, Any]) -> str:
-    """The latest checkpoint of a recipe's folder.
-
-    Args:
-        checkpoint: Section of the recipe.
-
-    Raises:
-        ConfigError: If the recipe names no folder.
-    """
-    if checkpoint["dirpath"] is None:
-        raise ConfigError("--ckpt_path last needs checkpoint.dirpath, where last.ckpt then is.")
-    return str(Path(checkpoint["dirpath"], "last.ckpt"))
-
-
 def _keep_checkpoints(folder: str | Path | None, root: str | Path | None) -> None:
     """Refuse to start anew where a run has left its checkpoints, which would be replaced.
 
-    Args:
-        folder: Folder of the checkpoints.
-        root: Lightning's folder. A job that SLURM has started again finds its own checkpoint there,
-            and goes on by it.
-
-    Raises:
-        ConfigError: If there are any.
+    A job that SLURM has started again finds its own checkpoint in Lightning's folder, the root, and
+    goes on by it.
     """
     if folder is None or any(Path(root or ".").glob("hpc_ckpt_*.ckpt")):
         return
@@ -208,30 +208,38 @@ def run_fit(
     # The progress bar shows numbers of the device, for which each time the host must wait.
     os.environ.setdefault("TQDM_MINITERS", "10")
     options = {"exit_on_error": False, "usage": f"flowzoo {command} [options]"}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _our_errors():
         # Lightning advises against `args` beside a command line; here it is the command line.
         warnings.filterwarnings("ignore", "LightningCLI's args parameter")
+        # Of the folder of pictures and checkpoints; nothing in it is deleted.
+        warnings.filterwarnings("ignore", "Experiment logs directory")
         # The sampler goes on from where the trainer stands, which Lightning cannot know.
         warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before")
-        try:
-            cli(
-                module,
-                data,
-                args=["fit", *arguments],
-                # Without a logger it goes into the folder of the run, maybe beside a config.yaml.
-                save_config_kwargs={"overwrite": True, "config_filename": "flowzoo_config.yaml"},
-                parser_kwargs={"exit_on_error": False, "fit": options},
-            )
-        except argparse.ArgumentError as error:
-            text = re.sub(r"(?<![\w/.-])fit\.(?=\w+\.)", "", str(error)).rstrip(".")
-            raise ArgumentError(f"{text}. --help lists the options.") from error
-        except UnicodeDecodeError as error:
-            raise ConfigError(f"a recipe is no text in UTF-8: {error}.") from error
-        except (MisconfigurationException, ModuleNotFoundError) as error:
-            raise ConfigError(str(error)) from error
-        except ValueError as error:
-            # A class that cannot be made, such as a logger whose package is missing.
-            found = re.search(r"Problem with given class_path '(.+?)':\s+(.+)", str(error))
-            if found is None:
-                raise
-            raise ConfigError(f"{found[1]}: {found[2]}") from error
+        cli(
+            module,
+            data,
+            args=["fit", *arguments],
+            # Without a logger it goes into the folder of the run, maybe beside a config.yaml.
+            save_config_kwargs={"overwrite": True, "config_filename": "flowzoo_config.yaml"},
+            parser_kwargs={"exit_on_error": False, "fit": options},
+        )
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    """Turn the errors of a command line and its recipes into ours."""
+    try:
+        yield
+    except argparse.ArgumentError as error:
+        text = re.sub(r"(?<![\w/.-])fit\.(?=\w+\.)", "", str(error)).rstrip(".")
+        raise ArgumentError(f"{text}. --help lists the options.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"a recipe is no text in UTF-8: {error}.") from error
+    except (MisconfigurationException, ModuleNotFoundError) as error:
+        raise ConfigError(str(error)) from error
+    except ValueError as error:
+        # A class that cannot be made, such as a logger whose package is missing.
+        found = re.search(r"Problem with given class_path '(.+?)':\s+(.+)", str(error))
+        if found is None:
+            raise
+        raise ConfigError(f"{found[1]}: {found[2]}") from error

@@ -8,19 +8,16 @@ TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 LARGEST_HEAP_BLOCK, KEPT = 2**25, 2**31 - 1
 
 
-def keep_memory() -> bool:
+def keep_memory() -> None:
     """Let glibc reuse freed memory, where it would return it and fault every page in again.
 
     Page faults are slow in virtual machines; a training step frees and takes hundreds of
     megabytes. For whole processes, such as the command; a library must not decide it. Elsewhere
     than on glibc this does nothing.
-
-    Returns:
-        Whether it took effect.
     """
     if platform.libc_ver()[0] != "glibc":
-        return False
+        return
     libc = ctypes.CDLL(None)
     # glibc takes no threshold above 32 MiB; larger blocks are still mapped one by one.
-    done = libc.mallopt(MMAP_THRESHOLD, LARGEST_HEAP_BLOCK), libc.mallopt(TRIM_THRESHOLD, KEPT)
-    return all(done)
+    libc.mallopt(MMAP_THRESHOLD, LARGEST_HEAP_BLOCK)
+    libc.mallopt(TRIM_THRESHOLD, KEPT)

@@ -228,7 +228,8 @@ class FlowModule(DensityModule):
             grey = str(config.channels == 1).lower()
             raise ConfigError(
                 f"the images of the data set are (C, H, W) = {found}, the flow's configuration "
-                f"says {wanted}. Set channels and size in model.overrides; or, for a folder, "
+                f"says {wanted}. Give the flow their size, model.overrides "
+                f"{{channels: {found[0]}, size: {list(found[1:])}}}; or, for a folder, set "
                 f"data.size to {list(config.size)} and data.grey to {grey}."
             )
 

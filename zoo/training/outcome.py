@@ -34,4 +34,5 @@ def _checkpoint(trainer: L.Trainer, data: str) -> Iterator[Line]:
         yield "checkpoint", "none was written"
         return
     yield "checkpoint", path
-    yield "next", f"flowzoo export {shlex.quote(path)} --data-dir {shlex.quote(data)}"
+    where, named = shlex.quote(path), "--name my_flow"  # that of no model of the zoo
+    yield "next", f"flowzoo export {where} {named} --data-dir {shlex.quote(data)}"

@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch.utils.data import DataLoader, DistributedSampler
 
-from zoo.data.loader import Images, as_it_is, pinned
+from zoo.data.loader import Images, loader
 from zoo.data.noise import generator
 from zoo.errors import DataError
 
@@ -90,6 +90,4 @@ def training_loader(
 ) -> DataLoader[Any]:
     """Shuffled, complete batches of a tensor's rows, from where the trainer stands."""
     sampler = ShuffledSampler(rows, batch_size, trainer)
-    return DataLoader(
-        rows, batch_size, sampler=sampler, drop_last=True, collate_fn=as_it_is, pin_memory=pinned()
-    )
+    return loader(rows, batch_size, sampler=sampler, drop_last=True)
