@@ -38,19 +38,16 @@ def pretrained() -> str:
         short = model.name.replace(f"_{model.dataset}", "")
         found.setdefault(facts_of(model.dataset).title, []).append(f"`{short}`")
     sets = "; on ".join(f"{title}: {', '.join(flows)}" for title, flows in found.items())
-    rest = len(MODELS) - len(names)
-    return (
-        f"**Pretrained** on {sets}.\n**Without weights** are {rest} more: they have recipes only."
-    )
+    rest = [f"`{name}`" for name in list_models() if name not in names]
+    others = f"\n**Without weights** yet, by a recipe only: {', '.join(rest)}." if rest else ""
+    return f"**Pretrained** on {sets}.{others}"
 
 
 def models_table() -> str:
-    """Every model with published weights, by data set, and the names of the others."""
+    """Every model with published weights, by data set."""
     heads = ("model", "data", "bits/dim (test)", "exact", "finite samples", "parameters")
     models = map(MODELS.__getitem__, list_models(pretrained=True))
-    rows = [_row(model) for model in sorted(models, key=_place)]
-    untrained = [f"`{name}`" for name in list_models() if not MODELS[name].sha256]
-    return f"{table(heads, rows)}\n\nWithout published weights yet: {', '.join(untrained)}."
+    return table(heads, [_row(model) for model in sorted(models, key=_place)])
 
 
 def _place(model: Model) -> tuple[str, str]:
