@@ -200,6 +200,13 @@ def depths() -> Iterator[str]:
         yield line(*cells, f"{float(row['seconds']):.2f}", poster)
 
 
+def couplings() -> Iterator[str]:
+    """CInC's ablation, in equal runs."""
+    for row in records("papers.csv"):
+        bits = f"{float(row['bits_per_dim']):.3f} ± {float(row['standard_error']):.3f}"
+        yield line(f"`{row['variant']}`", f"{int(row['parameters']):,}", bits)
+
+
 def every_family() -> Iterator[str]:
     """FInC's table: likelihood where weights are published, and times of both directions."""
     table = defaultdict(dict)
@@ -215,7 +222,7 @@ def every_family() -> Iterator[str]:
 TABLES: dict[str, tuple[Callable[[], Iterator[str]], ...]] = {
     "stability.md": (hostile,),
     "measurements/bounds.md": (bounded_taps, bounds, bound_costs, sizes),
-    "measurements/papers.md": (depths, every_family),
+    "measurements/papers.md": (depths, couplings, every_family),
     "inverse.md": (inverses, choices, flows, loading),
     "conf.md": (ablation, spectral),
     "scale.md": (scaling,),

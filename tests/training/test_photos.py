@@ -111,7 +111,7 @@ def test_without_folders_a_hash_of_the_path_decides(tmp_path) -> None:
 
 
 def test_photographs_that_are_too_small_are_refused(folder) -> None:
-    with pytest.raises(DataError, match="that are 100 x 8 pixels or larger"):
+    with pytest.raises(DataError, match="it has 0 of 100 x 8 pixels or larger"):
         Photos((100, 8), 3).load(folder, "test")
     with pytest.raises(DataError, match="need a size"):
         load_images("photos", folder, "test", channels=3)
