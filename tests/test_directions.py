@@ -70,6 +70,19 @@ def test_least_squares_are_those_of_numpy() -> None:
     assert_close(found["x"].vector.numpy(), (wanted / np.linalg.norm(wanted)).astype("float32"))
 
 
+@pytest.mark.parametrize("count", [2, 40, 95, 96])
+@pytest.mark.parametrize("ridge", [1e-3, 1.0])
+def test_few_latents_have_the_directions_of_their_covariance(count: int, ridge: float) -> None:
+    """Also those of fewer latents than numbers, which never make the covariance."""
+    z, values = Z[:count], (Z[:count, 3] - 2 * Z[:count, 8]).exp()
+    found = zoo.directions(z, {"x": values}, ridge=ridge, flow=FLOW)["x"].vector.numpy()
+    centred = (z - z.mean(0)).double().numpy()
+    spread = centred.T @ centred / count
+    spread += ridge * np.diag(spread).mean() * np.eye(LENGTH)
+    wanted = np.linalg.solve(spread, centred.T @ (values - values.mean()).double().numpy())
+    assert_close(found, (wanted / np.linalg.norm(wanted)).astype("float32"), rtol=1e-4, atol=1e-6)
+
+
 def test_a_direction_says_where_the_latents_lie_along_it() -> None:
     found = zoo.directions(Z, {"x": Z[:, 0]}, flow=FLOW)["x"]
     places = found.position(Z)

@@ -140,7 +140,7 @@ def test_a_run_ends_with_its_value_files_and_the_next_command(run, capsys, tmp_p
     command = shlex.split(lines["next"])
     assert command[0] == "flowzoo"
     assert run(*command[1:], "-o", tmp_path / "models")[0] == 0
-    assert ModelFolder(tmp_path / "models" / "finc_digits").load()
+    assert ModelFolder(tmp_path / "models" / "my_flow").load()
 
 
 def test_a_run_that_ends_before_a_validation_names_no_best_value(capsys, tmp_path: Path) -> None:

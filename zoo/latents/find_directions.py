@@ -16,7 +16,7 @@ from zoo.flow import Flow
 from zoo.folder import identity
 from zoo.latents.dataset import LatentSet
 from zoo.latents.direction_file import Directions
-from zoo.latents.moments import covariance, cross_covariance, projections
+from zoo.latents.moments import batches, covariance, cross_covariance, projections
 
 Method = Literal["least_squares", "paper"]
 Label = str | int | None
@@ -38,7 +38,7 @@ def directions(
       class it is the difference of the mean latents of the class and of the others.
     - "least_squares" predicts the attributes from the latents: (Cov(Z) + ridge I)^-1 A^T Z. It is
       the paper's formula with the latents whitened, so it leaves alone what merely goes along
-      with the attribute. Its covariances take 8 D^2 bytes.
+      with the attribute. Its covariances take 8 D^2 bytes, those of N < D latents 8 N D.
 
     Latents are read in batches, shard by shard, once for each sum.
 
@@ -133,9 +133,30 @@ def _whitened(latents: LatentSet | Tensor, found: Tensor, ridge: float) -> Tenso
             f"least squares takes latents of at most {LONGEST:,} numbers; got {length:,}. "
             'method="paper" takes any.'
         )
+    if len(latents) < length and ridge:
+        return _whitened_by_rows(latents, found, ridge)
     spread = covariance(latents, length)
     spread.diagonal().add_(ridge * spread.diagonal().mean())
-    factor, failed = torch.linalg.cholesky_ex(spread)
+    return _solve(spread, found.T).T
+
+
+def _whitened_by_rows(latents: LatentSet | Tensor, found: Tensor, ridge: float) -> Tensor:
+    """The same of fewer latents than numbers in each: their products (N, N) take far less time.
+
+    Source: Woodbury's identity for the inverse of Z^T Z / N + ridge I.
+    """
+    length = found.shape[1]
+    rows = torch.cat([z for _, z in batches(latents, length)])
+    rows = rows - rows.mean(0)
+    products = rows @ rows.T
+    strength = ridge * products.trace() / length  # N times what is added to each variance
+    products.diagonal().add_(strength)
+    return (found - _solve(products, rows @ found.T).T @ rows) * len(rows) / strength
+
+
+def _solve(matrix: Tensor, right: Tensor) -> Tensor:
+    """The solution of a symmetric system with several right-hand sides."""
+    factor, failed = torch.linalg.cholesky_ex(matrix)
     if failed:
         raise ArgumentError("there are too few latents for least squares: pass a larger ridge.")
-    return torch.cholesky_solve(found.T, factor).T
+    return torch.cholesky_solve(right, factor)
