@@ -209,10 +209,24 @@ def test_a_private_branch(machine, hub, folder) -> None:
     assert "model.safetensors" not in repo.commits[repo.refs["heads/main"]]
 
 
+# Of a zoo without the others: all of their hard images are encoded before they are published.
+SMALL_ZOO = """
+import sys, zoo.cli
+from zoo.sources import MODELS
+for name in [*MODELS]:
+    if MODELS[name].dataset != "mnist" and name != "glow_cifar10":
+        del MODELS[name]
+sys.argv = ["flowzoo", "push", "--all", "--owner", "alice"]
+zoo.cli.main()
+"""
+
+
 def test_the_whole_zoo_and_its_index(machine, hub) -> None:
-    outcome = machine.command("push", "--all", "--owner", "alice", **LFS)
+    outcome = machine.run(SMALL_ZOO, **LFS)
     assert outcome.message == "0", outcome.output
-    names = zoo.list_models(pretrained=True)
+    pretrained = zoo.list_models(pretrained=True)
+    names = [name for name in pretrained if name.endswith(("_mnist", "_conditional"))]
+    names = sorted({*names, "glow_cifar10"} - {*zoo.list_models("*_fashion_mnist")})
     assert set(hub.repos) == {f"alice/{name}" for name in (*names, "flowzoo")}
     index = hub.repos["alice/flowzoo"].commits[head(hub, "alice/flowzoo")]["README.md"]
     card = hub.objects[index.oid].decode()
