@@ -1,5 +1,6 @@
 """`flowzoo ls`, `info` and `adopt`: which models there are, and what is known of one."""
 
+import math
 from typing import Annotated
 
 import typer
@@ -15,8 +16,8 @@ from zoo.sources.names import Model
 from zoo.sources.names import adopt as adopt_folder
 from zoo.sources.source import Name
 
-# That `info` measures the inverse on.
-IMAGES = 8
+# That `info` measures the inverse on, in float64 too.
+PIXELS = 2**13
 
 
 def ls(
@@ -59,9 +60,10 @@ def info(
 
 
 def _some_images(flow: Flow) -> Tensor:
-    """Hard images of every kind, few enough for seconds."""
+    """Hard images of several kinds, few enough for seconds."""
     images = hard_images(flow.config.channels, flow.config.size)
-    return images[:: len(images) // IMAGES]
+    count = max(2, PIXELS // math.prod(flow.config.size))
+    return images[:: math.ceil(len(images) / count)]
 
 
 def adopt(name: OwnArgument) -> None:
