@@ -76,9 +76,9 @@ class Photos(ImageSet):
         if not files:
             raise DataError(
                 f"no photographs for the {split} split in {directory.resolve()}: it has "
-                f"{len(large)} of {self.size[0]} x {self.size[1]} pixels or larger, and a tenth is "
-                "for validation, a tenth for the test. Name a folder with more, by data.dir, or "
-                "sub-folders train, val and test; or lower data.size and the size in "
+                f"{len(large)} of {self.size[0]} x {self.size[1]} pixels or larger. Without "
+                "sub-folders train, val and test a tenth is for validation and a tenth for the "
+                "test. Name a folder with more, by data.dir; or lower data.size and the size in "
                 "model.overrides."
             )
         return files
