@@ -1,4 +1,5 @@
 import os
+from dataclasses import asdict
 from functools import partial
 
 # Before huggingface_hub is imported: no test may wait for a network that is not there.
@@ -10,8 +11,12 @@ if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
 
 import pytest
 
+import hubconf
+from tests.folders import UNPUBLISHED
 from zoo import cli
 from zoo.cli.main import run as run_commands
+from zoo.sources import MODELS
+from zoo.sources.names import Model
 
 
 @pytest.fixture
@@ -35,6 +40,15 @@ def _run(monkeypatch, capsys, main, name: str, arguments) -> tuple[int, str, str
         main()
     captured = capsys.readouterr()
     return int(stop.value.code or 0), captured.out, captured.err
+
+
+@pytest.fixture
+def unpublished(monkeypatch):
+    """Add a model without weights to the zoo, and its entrypoint to hubconf."""
+    model = Model(UNPUBLISHED, "glow", "compact_photos", "photos")
+    monkeypatch.setitem(MODELS, model.name, model)
+    entrypoint = hubconf._make_model(**asdict(model))
+    monkeypatch.setattr(hubconf, model.name, entrypoint, raising=False)
 
 
 @pytest.fixture

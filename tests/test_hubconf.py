@@ -12,7 +12,7 @@ import torch
 
 import hubconf
 import zoo
-from tests.folders import UNPUBLISHED, folder_of, usage
+from tests.folders import folder_of, usage
 from zoo.architectures import ARCHITECTURES
 from zoo.cards.facts import GITHUB
 from zoo.errors import ArgumentError, ConfigError, WeightsError
@@ -77,11 +77,6 @@ def test_weights_of_a_folder_instead_of_the_published_ones() -> None:
         hub("cinc", weights=weights)
     with pytest.raises(WeightsError, match="is no cinc"):
         hub("cinc_mnist", weights=weights)
-
-
-def test_unpublished_weights_are_an_error() -> None:
-    with pytest.raises(WeightsError, match=f"no weights of {UNPUBLISHED}"):
-        hub(UNPUBLISHED, pretrained=True)
 
 
 def test_every_place_names_the_same_repository_of_github() -> None:

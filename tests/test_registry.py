@@ -62,6 +62,7 @@ def test_a_path_is_no_source() -> None:
         zoo.load(Path("model_cards"))
 
 
+@pytest.mark.usefixtures("unpublished")
 def test_pretrained_never_means_random() -> None:
     message = f"no weights of {UNPUBLISHED} .* Pretrained are: .*finc_mnist"
     with pytest.raises(WeightsError, match=message):

@@ -62,6 +62,7 @@ def test_info_of_a_copied_folder_has_its_licence(run, tmp_path) -> None:
     assert "apache-2.0" in out
 
 
+@pytest.mark.usefixtures("unpublished")
 def test_info_of_a_model_without_weights(run) -> None:
     code, out, _ = run("info", UNPUBLISHED)
     assert code == 0
@@ -110,6 +111,7 @@ def test_other_sizes_are_one_line(run, tmp_path: Path, size: str) -> None:
 # Errors.
 
 
+@pytest.mark.usefixtures("unpublished")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

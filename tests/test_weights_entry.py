@@ -32,6 +32,7 @@ def test_entrypoints_load_published_weights_by_default_and_by_version(options) -
     assert same(hub("finc_mnist", **options), zoo.load("finc_mnist"))
 
 
+@pytest.mark.usefixtures("unpublished")
 def test_entrypoints_without_weights_build_the_flow() -> None:
     assert hub(UNPUBLISHED).config == MODELS[UNPUBLISHED].config
     assert hub(UNPUBLISHED).origin is None
@@ -45,6 +46,7 @@ def test_another_version_is_refused() -> None:
         hub("finc_mnist", weights="V2")
 
 
+@pytest.mark.usefixtures("unpublished")
 def test_weights_that_replace_others_are_the_next_version(monkeypatch) -> None:
     sha256 = MODELS["finc_mnist"].sha256
     assert names._next_version("finc_mnist", sha256) == 1
@@ -79,6 +81,7 @@ def test_a_folder_has_weights_too() -> None:
     assert weights.meta == zoo.get_weights("finc_mnist").meta
 
 
+@pytest.mark.usefixtures("unpublished")
 @pytest.mark.parametrize(
     ("name", "error", "message"),
     [
