@@ -46,6 +46,7 @@ def test_an_image_of_the_right_size_comes_back_bit_for_bit(run, model, tmp_path)
     code, out, _ = run("encode", tmp_path / "a.png", "-o", tmp_path / "z.safetensors", "-m", model)
     assert code == 0
     assert "as it is" in out
+    assert "1 image encoded" in out
     assert run("decode", tmp_path / "z.safetensors", "-o", tmp_path / "out")[0] == 0
     assert np.array_equal(read(tmp_path / "out" / "a.png"), pixels)
 
@@ -88,6 +89,9 @@ def test_other_sizes_and_colours_are_converted_and_said(run, model, tmp_path) ->
         code, out, _ = run(*encode, *option)
         assert code == 0
         assert f"RGB to L, {change}" in out
+    write(tmp_path / "a.png", 8, 12, mode="LA")
+    _, out, _ = run("encode", tmp_path / "a.png", "-o", tmp_path / "z", "-m", model)
+    assert "LA to L, transparency dropped" in out
 
 
 def test_files_of_one_name_do_not_overwrite_each_other(run, model, tmp_path) -> None:
@@ -174,13 +178,16 @@ def test_latents_of_another_model_are_refused(run, model, tmp_path) -> None:
     ("arguments", "message"),
     [
         (["sample", "finc_mnits"], "Did you mean finc_mnist"),
+        (["sample", "FINC_MNIST"], "Did you mean finc_mnist"),
         (["encode", "missing.png", "-o", "z"], "there is no file missing.png"),
         (["encode", "-o", "z"], "Missing argument"),
         (["encode", "a.png", "-o", "."], ". is a folder. Name a file with -o"),
         (["ls", "nope"], "no model matches 'nope'"),
         (["encode", "a.png", "-o", "z", "--pad", "--resize"], "choose one of"),
+        (["encode", "a.png", "-o", "z", "--pad", "--crop"], "See flowzoo encode --help."),
         (["decode", "missing", "-o", "out"], "not a file of latents"),
-        (["nonsense"], "No such command"),
+        (["decode", "missing", "-o", __file__], "is a file. Name a folder for the PNG files"),
+        (["nonsense"], "No such command 'nonsense'. See flowzoo --help."),
         (["train", "--config", "nowhere.yaml"], "File does not exist"),
         (["train", "--nonsense", "1"], "unrecognized arguments: --nonsense 1"),
         (["train-tabular", "--nonsense", "1"], "unrecognized arguments: --nonsense 1"),

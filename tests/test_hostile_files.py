@@ -261,7 +261,7 @@ def test_pipes_and_links_to_themselves_are_skipped(photos) -> None:
     pictures, skipped = list_pictures(photos)
     assert [path.name for path in pictures] == ["a.png"]
     assert {path.name for path in skipped} == {"pipe.png", "loop.png"}
-    with pytest.warns(UserWarning, match="2 files are no pictures"):
+    with pytest.warns(UserWarning, match="2 files skipped, not named as images"):
         images = load_images("folder", photos, "all", size=(8, 8), channels=1)
     assert len(images) == 1
 

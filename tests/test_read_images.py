@@ -47,7 +47,7 @@ def test_a_folder_is_read_in_the_order_of_its_paths_and_the_skipped_counted(flow
     for i, name in enumerate(("b.png", "a/c.png")):
         picture(tmp_path / name, 4 + i, 4)
     (tmp_path / "notes.txt").touch()
-    with pytest.warns(UserWarning, match="1 files are no images by their names: 1 .txt"):
+    with pytest.warns(UserWarning, match="1 file skipped, not named as images: 1 .txt"):
         images = zoo.read_images(tmp_path, flow)
     assert [tuple(image.shape) for image in images] == [(3, 5, 4), (3, 4, 4)]
 

@@ -91,8 +91,13 @@ def require(module: str, extra: str) -> Any:
 
 def suggest(name: str, known: Iterable[str], most: int = 3) -> str:
     """A sentence with the known names close to a name, at `most` so many, or else with all."""
-    names = list(known)
-    close = difflib.get_close_matches(name, names, n=most, cutoff=0.4)
+    names = {each.lower(): each for each in known}
+    close = difflib.get_close_matches(name.lower(), names, n=most, cutoff=0.4)
     if close:
-        return f" Did you mean {' or '.join(close)}?"
-    return f" There are: {', '.join(names)}." if names else " There are none."
+        return f" Did you mean {' or '.join(map(names.__getitem__, close))}?"
+    return f" There are: {', '.join(names.values())}." if names else " There are none."
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, such as "1 image" and "2,000 images"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -50,14 +50,14 @@ def test_splits_that_are_no_folders(tmp_path: Path) -> None:
 def test_what_lies_beside_the_splits_is_counted(tmp_path: Path) -> None:
     classes(tmp_path, "train", "test", "car")
     write(tmp_path, "loose.png")
-    with pytest.warns(UserWarning, match="folders .*train.*; 11 images beside them are skipped"):
+    with pytest.warns(UserWarning, match="folders .*train.*; 11 images beside them skipped"):
         assert len(load_images("folder", tmp_path, "train", **SHAPE)) == 10
 
 
 def test_images_beside_train_alone_are_counted(tmp_path: Path) -> None:
     classes(tmp_path, "train")
     write(tmp_path, "loose.png")
-    with pytest.warns(UserWarning, match="folders train; 1 images beside them are skipped"):
+    with pytest.warns(UserWarning, match="folders train; 1 image beside them skipped"):
         assert len(load_images("folder", tmp_path, "train", **SHAPE)) == 10
 
 
@@ -66,7 +66,7 @@ def test_files_that_are_no_images_by_their_names_are_skipped(tmp_path: Path) -> 
     for name in ("notes.txt", "a.xmp", "b.XMP", "film.mov", "film.mpg", "drawing.svg", "README"):
         (tmp_path / "train" / name).write_text("no image")
     wanted = "1 .mov, 1 .mpg, 1 .svg, 1 .txt, 2 .xmp, 1 without ending"
-    with pytest.warns(UserWarning, match=f"10 images are the train split; 7 files .*: {wanted}."):
+    with pytest.warns(UserWarning, match=f"10 images in the train split; 7 files .*: {wanted}."):
         assert len(load_images("folder", tmp_path, "train", **SHAPE)) == 10
 
 

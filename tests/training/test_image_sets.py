@@ -180,8 +180,8 @@ def test_files_that_are_no_images_are_all_named(tmp_path: Path) -> None:
     (tmp_path / "train/.DS_Store").write_text("ignored, as all hidden files are")
     Image.fromarray(np.zeros((4, 4), np.uint16)).save(tmp_path / "train/deep.png")
     with (
-        pytest.raises(DataError, match="^2 of 3 files are no images that can be used") as error,
-        pytest.warns(UserWarning, match=r"1 files are no pictures .* skipped: 1 .csv"),
+        pytest.raises(DataError, match="^2 of 3 files cannot be used as images") as error,
+        pytest.warns(UserWarning, match="1 file skipped, not named as images: 1 .csv"),
     ):
         load_images("folder", tmp_path, "train", size=(8, 8), channels=3)
     assert all(name in str(error.value) for name in ("broken.png", "deep.png"))

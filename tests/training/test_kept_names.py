@@ -101,7 +101,7 @@ def test_a_folder_is_encoded(run, tmp_path: Path) -> None:
     (tmp_path / "tiles/notes.txt").write_text("no image")
     code, out, _ = run("encode", tmp_path / "tiles", "-o", tmp_path / "z", "-m", model)
     assert code == 0
-    assert "1 files are no images by their names: 1 .txt" in out
+    assert "1 file skipped, not named as images: 1 .txt" in out
     assert [image.name for image in LatentFile.load(tmp_path / "z").images] == ["a/000", "b"]
     (tmp_path / "empty").mkdir()
     code, _, err = run("encode", tmp_path / "empty", "-o", tmp_path / "z", "-m", model)

@@ -49,8 +49,16 @@ def test_what_is_no_photograph_or_too_small_is_skipped_and_counted(tmp_path: Pat
     fill(tmp_path, 30)
     (tmp_path / "notes.txt").touch()
     Image.fromarray(noise(7, 50, 3).numpy()).save(tmp_path / "low.png")
-    with pytest.warns(UserWarning, match="1 files are no pictures .* 1 photographs are smaller"):
+    with (
+        pytest.warns(UserWarning, match="1 file skipped, not named as images: 1 .txt"),
+        pytest.warns(UserWarning, match="1 photograph skipped, smaller than"),
+    ):
         SET.training(tmp_path)
+
+
+def test_the_photographs_to_train_on_are_counted(tmp_path: Path) -> None:
+    rows = SET.training(fill(tmp_path, 30))
+    assert str(rows) == f"{len(rows):,} crops an epoch of {len(rows.sizes)} photographs"
 
 
 def test_too_many_pixels_are_reduced_by_averages(tmp_path: Path, monkeypatch) -> None:

@@ -239,6 +239,11 @@ def test_a_checkpoint_does_not_choose_where_it_is_exported_to(
     assert not (tmp_path / "victim").exists()
 
 
+def test_a_recipe_for_fine_tuning_without_a_model_is_said_to_start_anew(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="it trains from random weights"):
+        tiny_run(tmp_path, finetune={"actnorm": "keep"}, trainer={"max_steps": 1})
+
+
 def test_init_from_starts_with_the_weights_of_a_model(trained: Path, tmp_path: Path) -> None:
     flow, _ = load_checkpoint(trained / "checkpoints" / "last.ckpt")
     save_folder(flow, tmp_path / "model")

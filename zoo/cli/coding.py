@@ -16,12 +16,12 @@ from zoo.cli.common import check_splits, choose_fit, console, in_batches
 from zoo.cli.outputs import check_outputs
 from zoo.devices import find_device
 from zoo.documents import MOST_TENSORS
-from zoo.errors import ImageError, require
+from zoo.errors import ArgumentError, ImageError, counted, require
 from zoo.evaluation.outliers import bits_of_crops, most_bits
 from zoo.flow import Flow
 from zoo.folder import identity
 from zoo.latents import LatentFile
-from zoo.pictures import AS_IT_IS, Fitted, endings, expand, read_frames, write_image
+from zoo.pictures import AS_IT_IS, Fitted, expand, read_frames, say_skipped, write_image
 from zoo.sources import load, parse
 from zoo.sources.source import Source
 
@@ -49,7 +49,7 @@ def encode(
     if len(files) > MOST_TENSORS:
         raise ImageError(f"{len(files):,} images are too many for a file; use encode-dataset.")
     if skipped:
-        console.print(f"{len(skipped)} files are no images by their names: {endings(skipped)}")
+        console.print(say_skipped(skipped))
     source = parse(model).pin()  # decode may run elsewhere, and later
     flow, fit = source.load().to(find_device(device)), choose_fit(resize, crop, pad, original_size)
     farthest = _farthest(source)
@@ -72,9 +72,9 @@ def encode(
             _say_if_far(flow, each, farthest)
     LatentFile(str(source), identity(flow), fitted, latents).save(output)
     changed = " as changed above" * any(each.changes != AS_IT_IS for each in fitted)
+    images = counted(len(fitted), "image")
     console.print(
-        f"{len(fitted)} images encoded, each verified to come back exactly{changed}: {output}",
-        soft_wrap=True,
+        f"{images} encoded, each verified to come back exactly{changed}: {output}", soft_wrap=True
     )
 
 
@@ -154,9 +154,10 @@ def encode_dataset(
     if index is not None:
         double = f"{index['float64']:,} of them by float64, and of these {index['kept']:,} by "
         how = f"{double}pixels kept in the latents" if index["float64"] else "all in float32"
+        images, shards = counted(index["images"], "image"), counted(len(index["shards"]), "shard")
         console.print(
-            f"{index['images']:,} images in {len(index['shards'])} shards, each verified to come "
-            f"back exactly, {how}; all shards read back at {index['read_back']}: {output}/",
+            f"{images} in {shards}, each verified to come back exactly, {how}; all shards read "
+            f"back at {index['read_back']}: {output}/",
             soft_wrap=True,
         )
 
@@ -172,6 +173,8 @@ def decode(
     overwrite: common.Overwrite = False,
 ) -> None:
     """Decode latents into the images that were encoded, as PNG files."""
+    if output.is_file():
+        raise ArgumentError(f"{output} is a file. Name a folder for the PNG files with -o.")
     file = LatentFile.load(latents)
     flow = load(model or file.model, device=device)
     file.check_model(flow)
@@ -187,7 +190,7 @@ def decode(
     )
     for path, image, fitted in zip(paths, decoded, file.images, strict=True):
         write_image(fitted.restore(image), path)
-    console.print(f"{len(paths)} images decoded into {output}/")
+    console.print(f"{counted(len(paths), 'image')} decoded into {output}/")
 
 
 def _inside(name: str) -> str:

@@ -10,7 +10,7 @@ from rich.progress import track
 from zoo.cli import common
 from zoo.cli.common import choose_fit, console, read_sides, read_temperature
 from zoo.cli.outputs import check_outputs
-from zoo.errors import FlowzooError
+from zoo.errors import FlowzooError, counted
 from zoo.pictures import read_image, write_grid
 from zoo.sources import load
 
@@ -48,7 +48,7 @@ def sample(
     batches = [min(batch_size, count - start) for start in range(0, count, batch_size)]
     images = [flow.sample(n, **options) for n in track(batches, "sampling", console=console)]
     write_grid(torch.cat(images).cpu(), output, columns=min(columns, count))
-    console.print(f"{count} samples at temperature {temperature}: {output}")
+    console.print(f"{counted(count, 'sample')} at temperature {temperature}: {output}")
 
 
 def interpolate(

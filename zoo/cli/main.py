@@ -61,14 +61,15 @@ def run(commands: typer.Typer, name: str) -> NoReturn:
     # click's UsageError, which typer does not export.
     usage_error: type[Exception] = typer.BadParameter.__bases__[0]
     try:
-        sys.exit(commands(standalone_mode=False))
+        sys.exit(commands(prog_name=name, standalone_mode=False))
     except FlowzooError as error:
         message, status = str(error), error.exit_status
     except usage_error as error:
         message = error.format_message()  # type: ignore[attr-defined]
         if not message:  # no arguments: the help has been printed
             sys.exit(2)
-        message += f" See {name} --help."
+        context = error.ctx  # type: ignore[attr-defined]
+        message += f" See {context.command_path if context else name} --help."
     except (typer.Abort, KeyboardInterrupt):
         message, status = "interrupted.", INTERRUPTED
     except SystemExit as error:

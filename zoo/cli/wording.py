@@ -14,6 +14,7 @@ WORDS = {
     'method="paper" takes': "--method paper takes",
     "steps, both ends included,": "--steps, both ends included,",
     "pass attributes: zoo.latents.attributes measures some": "pass --attribute slant, or another",
+    "Find one among latents of that size.": "Pass --crop or --resize.",
     "temperature must be": "--temperature must be",
 }
 

@@ -10,7 +10,7 @@ from PIL import Image
 from rich.progress import track
 
 from zoo.data.pixel_cache import Pixels
-from zoo.errors import DataError, ImageError
+from zoo.errors import DataError, ImageError, counted
 from zoo.pictures import MODES, open_picture
 
 PART = 1024
@@ -52,6 +52,6 @@ def decode(
     if broken:
         some = "; ".join(sorted(broken)[:NAMED])
         raise DataError(
-            f"{len(broken)} of {len(files)} files are no images that can be used. Repair or remove "
-            f"them. The first: {some}"
+            f"{len(broken)} of {counted(len(files), 'file')} cannot be used as images. Repair or "
+            f"remove them. The first: {some}"
         )

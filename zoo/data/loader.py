@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from zoo.errors import counted
+
 # Images, or images and the class (B,) of each.
 Batch = Tensor | Sequence[Tensor]
 
@@ -32,6 +34,9 @@ class Images(Dataset[Any]):
     def __init__(self, images: Tensor, rows: Tensor | None = None) -> None:
         self.images, self.place = images, (0, 0)
         self.rows = torch.arange(len(images)) if rows is None else rows
+
+    def __str__(self) -> str:
+        return counted(len(self), "image")
 
     def start(self, seed: int, epoch: int) -> None:
         """Begin an epoch of training: all that is random in it is a function of seed and epoch."""

@@ -14,8 +14,8 @@ from zoo.data.loader import Images
 from zoo.data.noise import generator
 from zoo.data.picture_folder import SHARE, official_folders, path_hash
 from zoo.data.pixel_cache import Pixels, memory_mapped
-from zoo.errors import DataError
-from zoo.pictures import MODES, endings, list_pictures, open_picture, upright_size
+from zoo.errors import DataError, counted
+from zoo.pictures import MODES, list_pictures, open_picture, say_skipped, upright_size
 
 # Of the pixels of all photographs, which are kept decoded beside them.
 MOST_BYTES = 2**35
@@ -65,11 +65,12 @@ class Photos(ImageSet):
         folders = official_folders(directory)
         found, skipped = list_pictures(folders.get(split, directory) if folders else directory)
         large = [file for file in found if self._is_large(file)]
-        if skipped or len(large) < len(found):
+        if skipped:
+            warnings.warn(f"{directory}: {say_skipped(skipped)}", stacklevel=3)
+        if small := len(found) - len(large):
             warnings.warn(
-                f"{directory}: {len(skipped)} files are no pictures by their names and "
-                f"{len(found) - len(large)} photographs are smaller than {self.size[0]} x "
-                f"{self.size[1]} pixels: they are skipped. {endings(skipped)}",
+                f"{directory}: {counted(small, 'photograph')} skipped, smaller than "
+                f"{self.size[0]} x {self.size[1]} pixels.",
                 stacklevel=3,
             )
         files = large if folders or split == "all" else _share(large, directory, split)
@@ -148,6 +149,9 @@ class Crops(Images):
         super().__init__(pixels, torch.arange(int(areas.sum()) // (size[0] * size[1])))
         self.starts = areas.cumsum(0) - areas
         self.places = (self.sizes - torch.tensor(size) + 1).prod(1)
+
+    def __str__(self) -> str:
+        return f"{len(self):,} crops an epoch of {counted(len(self.sizes), 'photograph')}"
 
     def __getitems__(self, indices: list[int]) -> Tensor:
         return torch.stack(list(map(self._crop, indices)))

@@ -12,8 +12,8 @@ from torch import Tensor
 from zoo.data.decode import decode
 from zoo.data.image_set import ImageSet, Split
 from zoo.data.pixel_cache import memory_mapped
-from zoo.errors import DataError
-from zoo.pictures import Listing, endings, fill, list_pictures
+from zoo.errors import DataError, counted
+from zoo.pictures import Listing, fill, list_pictures, say_skipped
 
 SUBFOLDERS: dict[Split, tuple[str, ...]] = {
     "train": ("train", "training"),
@@ -65,8 +65,8 @@ class FolderOfImages(ImageSet):
         files, skipped = self._files(root, split)
         if skipped:
             warnings.warn(
-                f"{root}: {len(files)} images are the {split} split; {len(skipped)} files are "
-                f"no pictures by their names and are skipped: {endings(skipped)}.",
+                f"{root}: {counted(len(files), 'image')} in the {split} split; "
+                f"{say_skipped(skipped)}",
                 stacklevel=2,
             )
         if not files:
@@ -119,9 +119,10 @@ def _beside(root: Path, splits: Collection[Path], folders: bool = False) -> list
 def _say_what_is_beside(root: Path, folders: dict[Split, Path]) -> None:
     if beside := _beside(root, folders.values()):
         names = ", ".join(folder.name for folder in folders.values())
+        images = counted(len(beside), "image")
         warnings.warn(
-            f"{root}: the splits are its folders {names}; {len(beside)} images beside them are "
-            "skipped. data.splits: none (--splits none) takes all.",
+            f"{root}: the splits are its folders {names}; {images} beside them skipped. "
+            "data.splits: none (--splits none) takes all.",
             stacklevel=4,
         )
 

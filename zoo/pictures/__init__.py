@@ -17,7 +17,7 @@ from zoo.pictures.image_files import (
     write_grid,
     write_image,
 )
-from zoo.pictures.listing import Listing, endings, expand, list_pictures
+from zoo.pictures.listing import Listing, expand, list_pictures, say_skipped
 from zoo.pictures.reading import read_images
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "Fit",
     "Fitted",
     "Listing",
-    "endings",
     "expand",
     "fill",
     "grid",
@@ -37,6 +36,7 @@ __all__ = [
     "read_frames",
     "read_image",
     "read_images",
+    "say_skipped",
     "to_picture",
     "upright_size",
     "write_grid",

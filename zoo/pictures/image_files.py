@@ -235,6 +235,7 @@ def upright(picture: Image.Image, path: Path, mode: str) -> Frame:
         "turned upright": picture.getexif().get(ORIENTATION, 1) in range(2, 9),
         f"{bits} bits to 8": bits < 8 and picture.mode == mode,
         f"{picture.mode} to {mode}": picture.mode != mode,
+        "transparency dropped": picture.has_transparency_data,
     }
     upright = ImageOps.exif_transpose(picture)
     return Frame(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from zoo.errors import ImageError
+from zoo.errors import ImageError, counted
 
 # Kinds that Pillow knows by name and that are no pictures of pixels, or that it cannot read itself.
 OTHERS = {"MPEG", "PDF", "EPS", "WMF", "HDF5", "GRIB", "BUFR"}
@@ -71,6 +71,11 @@ def endings(paths: list[Path]) -> str:
     found = [path.suffix.lower() or "without ending" for path in paths]
     counts = {ending: found.count(ending) for ending in sorted(set(found))}
     return ", ".join(f"{count} {ending}" for ending, count in counts.items())
+
+
+def say_skipped(files: list[Path]) -> str:
+    """A sentence on files that are no pictures, by how many and by their endings."""
+    return f"{counted(len(files), 'file')} skipped, not named as images: {endings(files)}."
 
 
 def expand(paths: Sequence[Path]) -> tuple[dict[Path, str], list[Path]]:

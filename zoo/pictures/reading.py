@@ -11,7 +11,7 @@ from zoo.errors import ArgumentError
 from zoo.files import user_path
 from zoo.flow import Flow
 from zoo.pictures.image_files import Fit, read_frames
-from zoo.pictures.listing import endings, expand
+from zoo.pictures.listing import expand, say_skipped
 
 
 def read_images(
@@ -35,8 +35,6 @@ def read_images(
     several = [paths] if isinstance(paths, str | Path) else paths
     files, skipped = expand([user_path(path) for path in several])
     if skipped:
-        warnings.warn(
-            f"{len(skipped)} files are no images by their names: {endings(skipped)}.", stacklevel=2
-        )
+        warnings.warn(say_skipped(skipped), stacklevel=2)
     frames = (read_frames(file, flow, fit, name) for file, name in files.items())
     return [image for found in frames for image, _ in found]

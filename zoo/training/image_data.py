@@ -5,6 +5,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -96,8 +97,12 @@ class ImageData(L.LightningDataModule):
             raise ArgumentError(f"flips: all needs square images; got {sides}.")
         if "val" in self.image_set.splits(self.directory):
             self.val = Images(self._load("val"))
-            return
-        images = self.train.images
+        else:
+            self.train, self.val = self._divided(self.train.images)
+        rank_zero_info(f"data: {self.train} to train on, {self.val} for validation")
+
+    def _divided(self, images: Tensor) -> tuple[Images, Images]:
+        """Images to train on, and as many others for validation as data.val_images says."""
         count = self.hparams["val_images"]
         count = max(1, round(count * len(images))) if 0 < count < 1 else int(count)
         if not 0 < count < len(images):
@@ -107,7 +112,7 @@ class ImageData(L.LightningDataModule):
             )
         generator = torch.Generator().manual_seed(self.hparams["seed"])
         order = torch.randperm(len(images), generator=generator)
-        self.train, self.val = Images(images, order[count:]), Images(images, order[:count])
+        return Images(images, order[count:]), Images(images, order[:count])
 
     def add_labels(self, classes: int) -> None:
         """Give the batches of training and validation the class of each image.

@@ -14,7 +14,7 @@ import lightning as L
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from zoo.architectures.plugins import load_plugin
 from zoo.documents import read_text
@@ -136,6 +136,8 @@ class FlowCLI(DensityCLI):
         if lasting := described(self.model.finetune):
             rank_zero_info(f"finetune: {lasting}")
         if config["init_from"] is None:
+            if config.get("ckpt_path") is None:
+                _warn_of_finetuning(config["config"] or ())
             return
         if config.get("ckpt_path") is not None:
             raise ConfigError("--init_from starts anew and --ckpt_path resumes; pass one of them.")
@@ -162,6 +164,15 @@ class FlowCLI(DensityCLI):
         text = parser.dump(config, skip_none=False, skip_default=True, skip_validation=True)
         said = f"# Of these options of the command line, too: {options}\n" if options else ""
         return f"# flowzoo train --config recipe.yaml\n{said}{text}"
+
+
+def _warn_of_finetuning(paths: Sequence[str | Path]) -> None:
+    """Say that a recipe for fine-tuning trains from random weights without --init_from."""
+    if any(re.search("^finetune:", read_text(path), re.MULTILINE) for path in paths):
+        rank_zero_warn(
+            "this recipe is for fine-tuning, and no --init_from names a model to start from: it "
+            "trains from random weights."
+        )
 
 
 def _keep_checkpoints(folder: str | Path | None, root: str | Path | None) -> None:
