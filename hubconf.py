@@ -8,7 +8,7 @@ Every entrypoint returns a `zoo.Flow` in eval mode. Nothing is imported before o
 
 dependencies = ["torch", "numpy", "safetensors", "huggingface_hub"]
 
-# Of `zoo.load`, for weights of the Hub.
+# Options of `zoo.load` for weights of the Hub.
 _HUB_OPTIONS = {"local_files_only", "cache_dir", "token"}
 _OF_ARCHITECTURE = """A flow of the architecture {name}.
 

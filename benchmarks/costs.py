@@ -12,7 +12,7 @@ from zoo.solvers.choice import TILES, Work, work
 Timed = tuple[Shape, dict[Plan, float]]
 
 
-# What a launch costs is in them; all others are the arithmetic, which nothing makes faster.
+# Costs of a launch. All other costs are arithmetic, which nothing makes faster.
 LAUNCHES = ("steps", "calls", "chained")
 
 

@@ -13,7 +13,7 @@ from zoo.flow import Flow
 from zoo.pictures import Fit, Fitted, read_image
 
 MOST_BYTES = 4 * 2**20
-# Of all frames of a file, and of a picture that keeps its size: its latents take seconds.
+# The most pixels of all frames of a file, and of a picture that keeps its size: seconds of work.
 MOST_PIXELS, MOST_KEPT = 2**24, 2**16
 
 

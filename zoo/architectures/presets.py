@@ -25,7 +25,7 @@ COMPACT_PHOTOS: dict[str, Any] = {**COMPACT_CIFAR10, "size": (64, 64)}
 STABLE: dict[str, Any] = {"gain_max": 0.95}
 # The papers' form of couplings: neither shifts nor inputs are bounded.
 FREE: dict[str, Any] = {"shift_max": None, "log_scale_max": 2.0, "input_max": None}
-# What Glow's paper has in every size; those of CInC Flow and of emerging convolutions have it too.
+# Equal in all sizes of Glow's paper, and in the papers of CInC Flow and emerging convolutions.
 GLOW: dict[str, Any] = {"hidden_channels": 512, "net_actnorm": True, "preprocessing": "center"}
 
 

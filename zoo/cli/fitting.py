@@ -22,7 +22,7 @@ def train_tabular(context: typer.Context) -> None:
 def export(
     checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="Checkpoint of training.")],
     name: Annotated[
-        str | None, typer.Option(help="Of the model; default: <architecture>_<dataset>.")
+        str | None, typer.Option(help="Name of the model; default: <architecture>_<dataset>.")
     ] = None,
     recipe: Annotated[
         Path | None, typer.Option(help="Default: the recipe kept in the checkpoint.")
@@ -31,7 +31,7 @@ def export(
         Path | None, typer.Option(help="Raw files, for golden images of the data set.")
     ] = None,
     dataset_title: Annotated[
-        str | None, typer.Option(help="What the card calls the data set, such as your folder.")
+        str | None, typer.Option(help="Name of the data set on the card, as you call it.")
     ] = None,
     pictures: Annotated[
         Path | None, typer.Option(help="Folder of pictures to show, if the data set's may not be.")

@@ -73,7 +73,7 @@ def run(commands: typer.Typer, name: str) -> NoReturn:
     except (typer.Abort, KeyboardInterrupt):
         message, status = "interrupted.", INTERRUPTED
     except SystemExit as error:
-        # Which typer makes into this status, and Lightning into 1.
+        # An interrupt: typer exits with this status for it, and Lightning with 1.
         if error.code != INTERRUPTED and not isinstance(error.__context__, KeyboardInterrupt):
             raise
         message, status = "interrupted.", INTERRUPTED

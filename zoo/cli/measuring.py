@@ -137,7 +137,7 @@ def card(
         typer.Argument(metavar="[NAME]...", help=f"{OWN_HELP} Default: all with weights."),
     ] = None,
     license: Annotated[
-        str | None, typer.Option(help="Of your weights, such as apache-2.0; kept in config.json.")
+        str | None, typer.Option(help="Licence of your weights, such as apache-2.0.")
     ] = None,
 ) -> None:
     """Draw the figures of models and render their cards, README.md, from eval.json.

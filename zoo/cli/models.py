@@ -16,7 +16,7 @@ from zoo.sources.names import Model
 from zoo.sources.names import adopt as adopt_folder
 from zoo.sources.source import Name
 
-# That `info` measures the inverse on, in float64 too.
+# Pixels of the images on which `info` measures the inverse, in float64 too.
 PIXELS = 2**13
 
 

@@ -36,7 +36,7 @@ def push(
     everything: Annotated[
         bool, typer.Option("--all", help="All pretrained models of the zoo, and an index.")
     ] = False,
-    owner: Annotated[str | None, typer.Option(help="Of all of them.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Owner of all repositories.")] = None,
     private: Annotated[bool, typer.Option("--private", help="Readable by the owner only.")] = False,
     tag: Annotated[str | None, typer.Option(help="Name for the commit, such as v0.1.0.")] = None,
     revision: Annotated[str, typer.Option(help="Branch; created if missing.")] = "main",

@@ -17,7 +17,7 @@ from zoo.data.pixel_cache import Pixels, memory_mapped
 from zoo.errors import DataError, counted
 from zoo.pictures import MODES, list_pictures, open_picture, say_skipped, upright_size
 
-# Of the pixels of all photographs, which are kept decoded beside them.
+# The most bytes of all photographs' pixels, which are kept decoded beside them.
 MOST_BYTES = 2**35
 
 

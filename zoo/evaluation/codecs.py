@@ -8,7 +8,7 @@ from torch import Tensor
 
 from zoo.pictures import to_picture
 
-# Of one picture a file, headers included, as Pillow packs them best.
+# Codecs at Pillow's best effort: one picture a file, headers included.
 CODECS: dict[str, dict[str, Any]] = {
     "PNG": {"optimize": True},
     "WebP": {"lossless": True, "quality": 100, "method": 6},

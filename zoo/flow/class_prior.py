@@ -10,7 +10,7 @@ from zoo.bijections.scale import bounded
 from zoo.flow.normal import log_normal
 
 BOUND = 7.0
-# In place of a label: a result for each class.
+# Stands for a label: asks for a result of each class.
 Each = Literal["each"]
 
 

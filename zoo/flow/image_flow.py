@@ -583,7 +583,7 @@ class Flow(nn.Module):
         z = self.encode(torch.cat([a, b]))
         path = _great_circle(z[: len(a)].double(), z[len(a) :].double(), steps)  # (B, steps, D)
         path[:, 0], path[:, -1] = z[: len(a)], z[len(a) :]
-        # In the precision that the ends were verified in.
+        # Decode in the precision in which the ends were verified.
         images = self.decode(path.flatten(0, 1).to(z.dtype), (a.shape[2], a.shape[3]))
         return images.unflatten(0, (len(a), steps))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from zoo.files import remove_abandoned
 
-# Of <fcntl.h> of Linux and <stdio.h> of macOS.
+# Constants of <fcntl.h> on Linux and <stdio.h> on macOS.
 AT_FDCWD, RENAME_EXCHANGE, RENAME_SWAP = -100, 2, 2
 
 

@@ -27,7 +27,7 @@ STRUCTURE = {
     "datamodule_hyper_parameters": {"name": str, "batch_size": int},
 }
 HASH, END = 64, 22  # bytes of the hash, and of the end of a zip file without a comment
-# What only some hold.
+# Entries that only some checkpoints hold.
 MORE = {
     "callbacks": dict[str, Any],
     "class_names": [int | str],

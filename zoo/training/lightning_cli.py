@@ -222,7 +222,7 @@ def run_fit(
     with warnings.catch_warnings(), _our_errors():
         # Lightning advises against `args` beside a command line; here it is the command line.
         warnings.filterwarnings("ignore", "LightningCLI's args parameter")
-        # Of the folder of pictures and checkpoints; nothing in it is deleted.
+        # The folder of pictures and checkpoints: nothing in it is deleted.
         warnings.filterwarnings("ignore", "Experiment logs directory")
         # The sampler goes on from where the trainer stands, which Lightning cannot know.
         warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before")

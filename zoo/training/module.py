@@ -204,7 +204,7 @@ class FlowModule(DensityModule):
         self.save_hyperparameters()
         config = find_architecture(architecture).preset(preset, **(overrides or {}))
         self.flow = build(config)
-        # For whoever exports a checkpoint: the text of the recipe, and what was fine-tuned.
+        # Read by exports of a checkpoint: the text of the recipe, and the model fine-tuned.
         self.recipe = ""
         self.parent: dict[str, str] | None = None
         self.finetune, self.transfer = FineTune(), Report()

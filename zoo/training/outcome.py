@@ -26,7 +26,7 @@ def outcome(trainer: L.Trainer, pictures: Path, data: str) -> str:
 
 def _checkpoint(trainer: L.Trainer, data: str) -> Iterator[Line]:
     kept, path = trainer.checkpoint_callback, last_checkpoint(trainer)
-    # Of a run that goes on in another folder Lightning knows the best file before, not its value.
+    # When a run goes on in another folder, Lightning knows its former best file, not the value.
     if isinstance(kept, ModelCheckpoint) and kept.best_model_score is not None:
         yield "best", f"{kept.monitor} {kept.best_model_score:.4f}"
         path = kept.best_model_path
