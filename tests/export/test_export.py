@@ -76,7 +76,7 @@ PRESETS = {**dict.fromkeys(ARCHITECTURES, "compact_mnist"), "conf": COLOUR, "eme
 def test_images_go_between_torch_and_onnxruntime_and_come_back(
     architecture, preset, tmp_path
 ) -> None:
-    flow = small(architecture, preset)
+    flow = small(architecture, preset, levels=2)
     before = content_hash(flow.state_dict())
     encode, decode = flow.export(tmp_path)
     assert [encode.name, decode.name] == ["encode.onnx", "decode.onnx"]
@@ -257,7 +257,7 @@ def test_a_program_of_one_size_and_number(tmp_path) -> None:
 
 def forgetful() -> Flow:
     """A flow whose float32 is too coarse for grey pixels: it adds a large number and a small."""
-    flow = small("glow", shift_max=None, size=(8, 8))
+    flow = small("glow", shift_max=None, **TINY)
     with torch.no_grad():
         flow.blocks[0].bijections[-1].net.bias.fill_(3e4)
     return flow
@@ -277,7 +277,7 @@ def test_a_flow_that_loses_images_is_refused_with_their_number(tmp_path) -> None
 
 
 def test_images_that_a_runtime_cannot_compute_are_lost_not_fatal(tmp_path) -> None:
-    flow = small("glow", shift_max=None, size=(8, 8))
+    flow = small("glow", shift_max=None, **TINY)
     with torch.no_grad():
         flow.blocks[0].bijections[-1].net.bias.fill_(3e38)
     with pytest.raises(NotInvertibleError, match=r"74 of 74 .* the runtime said: .*NaN, infinite"):

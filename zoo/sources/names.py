@@ -64,7 +64,7 @@ class Model:
         if version not in ("DEFAULT", f"V{self.version}"):
             raise UnknownModelError(
                 f"{self.name} has the weights V{self.version} (DEFAULT), not {version}. Earlier "
-                "ones are in earlier releases of flowzoo."
+                "ones are in earlier revisions of the repository."
             )
 
 
