@@ -153,7 +153,7 @@ def loading() -> Iterator[str]:
     rows = records("load.csv")
     seconds, imports = ([float(row[k]) for row in rows] for k in ("seconds", "torch_seconds"))
     yield f"{min(seconds):.2f} to {max(seconds):.2f} s from `import torch`"
-    yield f"({min(imports):.1f} to {max(imports):.1f} s in that run)"
+    yield f"({min(imports):.1f} to {max(imports):.1f} s in these runs)"
 
 
 def test_every_pretrained_model_was_ready_within_0_3_s() -> None:

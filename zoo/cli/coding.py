@@ -72,9 +72,9 @@ def encode(
             _say_if_far(flow, each, farthest)
     LatentFile(str(source), identity(flow), fitted, latents).save(output)
     changed = " as changed above" * any(each.changes != AS_IT_IS for each in fitted)
-    images = counted(len(fitted), "image")
+    number = counted(len(fitted), "image")
     console.print(
-        f"{images} encoded, each verified to come back exactly{changed}: {output}", soft_wrap=True
+        f"{number} encoded, each verified to come back exactly{changed}: {output}", soft_wrap=True
     )
 
 
