@@ -195,6 +195,15 @@ def images() -> Iterator[str]:
         yield line(size, *gibibytes)
 
 
+def crops() -> Iterator[str]:
+    """Published flows of photographs, and codecs, on the test crops."""
+    finc, glow = (MODELS[name].folder.evaluation for name in ("finc_photos", "glow_photos"))
+    for recipe, measured in (("longer/finc", finc), ("glow", glow)):
+        yield f"(`recipes/photos/{recipe}.yaml`) | {measured['bits_per_dim']:.3f} |"
+    yield line("WebP, lossless", f"{finc['codecs']['WebP']:.3f}")
+    yield line("PNG", f"{finc['codecs']['PNG']:.3f}")
+
+
 def whole_photographs() -> Iterator[str]:
     """Whole photographs: bits/dim of all pixels, and how many came back, and by float32."""
     for name, folder in FOLDERS.items():
@@ -242,7 +251,7 @@ TABLES: dict[str, tuple[Callable[[], Iterator[str]], ...]] = {
     "conf.md": (ablation, spectral),
     "scale.md": (scaling,),
     "training.md": (training, budget),
-    "photos.md": (images, whole_photographs),
+    "photos.md": (crops, images, whole_photographs),
     "../model_cards/conf_mnist/README.md": (ablation,),
 }
 
