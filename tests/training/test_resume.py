@@ -20,6 +20,7 @@ RUNS = {
     # 10 is the end of an epoch, 20 of one with a validation right after it.
     "after batches": ({"checkpoint": {"every_n_train_steps": 1, "monitor": None}}, (3, 10, 20)),
     "after validations": ({}, (8, 20)),
+    "by Muon": ({"model": {"optimizer": "muon"}}, (8,)),
     "after epochs": (
         {"trainer": {"val_check_interval": 1.0, "check_val_every_n_epoch": 1, "max_steps": 30}},
         (10, 20),

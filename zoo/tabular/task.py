@@ -2,14 +2,14 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor
 
 from zoo.files import write_json
 from zoo.tabular.vector_flow import ConfTabularConfig, VectorFlow, conf_tabular
 from zoo.training.metrics import LogLikelihood
-from zoo.training.module import DensityModule, Schedule
+from zoo.training.module import DensityModule, OptimizerName, Schedule
 from zoo.training.ranks import own
 from zoo.training.resume import check_options
 
@@ -26,7 +26,7 @@ class TabularModule(DensityModule):
         steps: Steps of the flow.
         hidden_features: Width of the coupling nets.
         factors: Factors of the couplings to change, such as {gate: none}.
-        optimizer: adam or adamax.
+        optimizer: As for `FlowModule`.
         lr: Peak learning rate.
         warmup_steps: Steps of linear warm-up.
         schedule: After the warm-up, as for `FlowModule`.
@@ -40,7 +40,7 @@ class TabularModule(DensityModule):
         steps: int = 8,
         hidden_features: int = 64,
         factors: dict[str, Any] | None = None,
-        optimizer: Literal["adam", "adamax"] = "adam",
+        optimizer: OptimizerName = "adam",
         lr: float = 1e-3,
         warmup_steps: int = 200,
         schedule: Schedule = "cosine",
