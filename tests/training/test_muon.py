@@ -35,8 +35,10 @@ def test_singular_values_are_near_one_and_vectors_stay(shape) -> None:
     assert_close(turned, torch.diag_embed(found), atol=0.1, rtol=0)
 
 
-def test_a_gradient_of_zeros_moves_nothing() -> None:
-    assert not orthogonal(torch.zeros(2, 4, 6)).any()
+@pytest.mark.parametrize("size", [0.0, 1e-38, 1e-25, 1e-12])
+def test_a_gradient_of_next_to_nothing_moves_next_to_nothing(size: float) -> None:
+    # The momentum of a layer whose units are all dead fades to 0 through all sizes.
+    assert orthogonal(torch.full((2, 4, 6), size)).abs().max() < 0.01
 
 
 @pytest.mark.skipif(torch_muon is None, reason="torch.optim.Muon needs torch 2.9")

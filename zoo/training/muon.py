@@ -19,6 +19,8 @@ MOMENTUM = 0.95
 FASTER = 10.0
 # Coefficients of one step of the iteration, and the number of steps, as the source has them.
 COEFFICIENTS, STEPS = (3.4445, -4.7750, 2.0315), 5
+# Directions below this norm are of layers that nothing reaches: they fade, and are not made long.
+SMALLEST = 1e-7
 # Layers whose weights are hidden. Invertible layers and layers that start at zero have their own
 # types.
 PLAIN = (nn.Linear, nn.Conv1d, nn.Conv2d)
@@ -118,7 +120,7 @@ def orthogonal(directions: Tensor) -> Tensor:
     rows, columns = wide.shape[1:]
     if rows > columns:
         wide = wide.mT
-    x = (wide / wide.norm(dim=(1, 2), keepdim=True).clamp_min(1e-30)).bfloat16()
+    x = (wide / wide.norm(dim=(1, 2), keepdim=True).clamp_min(SMALLEST)).bfloat16()
     a, b, c = COEFFICIENTS
     for _ in range(STEPS):
         gram = x @ x.mT
