@@ -265,7 +265,12 @@ def test_init_from_starts_with_the_weights_of_a_model(trained: Path, tmp_path: P
 
 @pytest.mark.parametrize(
     ("schedule", "at_55", "at_90", "at_100"),
-    [("cosine", 0.422, 0.024, 0), ("trapezoid", 1, 0.5, 0), ("constant", 1, 1, 1)],
+    [
+        ("cosine", 0.422, 0.024, 0),
+        ("trapezoid", 1, 0.5, 0),
+        ("linear", 0.45, 0.1, 0),
+        ("constant", 1, 1, 1),
+    ],
 )
 def test_the_schedule_warms_up_and_decays(schedule, at_55, at_90, at_100) -> None:
     class Trainer:

@@ -45,12 +45,13 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 }
 OptimizerName = Literal["adam", "adamax", "muon"]
 
-Schedule = Literal["cosine", "constant", "trapezoid"]
+Schedule = Literal["cosine", "constant", "trapezoid", "linear"]
 # Factors of the learning rate after the warm-up, by the part of the steps that is done.
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
     "constant": lambda done: 1.0,
     "trapezoid": lambda done: min(1.0, 5 * (1 - done)),
+    "linear": lambda done: 1 - done,
 }
 
 
@@ -184,7 +185,7 @@ class FlowModule(DensityModule):
         warmup_steps: Steps of linear warm-up.
         schedule: After the warm-up, "cosine" decays to 0 at the end of training (which needs
             max_steps or max_epochs), "constant" stays, "trapezoid" stays and falls to 0 in a line
-            over the last fifth.
+            over the last fifth, "linear" falls to 0 in a line from the start, which suits muon.
         label_weight: Weight of the bits of a label, -log2 p(label | image), beside bits/dim, for a
             flow with classes. With 0 the labels hardly count: an image has hundreds of bits, a
             label a few. 0.01 is that of Glow's code.
