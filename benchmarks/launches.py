@@ -23,7 +23,7 @@ from zoo.bijections import ActNorm
 from zoo.config import FlowConfig
 from zoo.flow import Flow
 from zoo.training.callbacks import EMA
-from zoo.training.module import OPTIMIZERS, FlowModule
+from zoo.training.module import FlowModule
 
 PRESETS = ("compact_cifar10", "paper_cifar10")
 
@@ -83,7 +83,7 @@ def after_gradients(module: FlowModule) -> Iterator[tuple[str, Watch]]:
     average = EMA()
     trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("cuda")))
     with fake_gpu(module) as watch:
-        optimizer = OPTIMIZERS["adam"](module.parameters(), lr=1e-3)
+        optimizer = module.new_optimizer()
         average.setup(trainer, module, "fit")  # type: ignore[arg-type]
         parts: dict[str, Callable[[], Any]] = {
             "checks": lambda: module.on_before_optimizer_step(optimizer),

@@ -63,6 +63,14 @@ def _counts(parts):
         yield name, (watch.launches.total(), watch.waits.total(), watch.copies.total())
 
 
+@every_architecture
+def test_muon_asks_nothing(architecture: str) -> None:
+    module = FlowModule(architecture, "compact_mnist", {**TINY, "steps": 1}, optimizer="muon")
+    launches, waits, copies = dict(_counts(after_gradients(module)))["training: optimiser"]
+    assert launches > 20
+    assert waits == copies == 0
+
+
 def test_checkpoints_of_activations_ask_no_more() -> None:
     module = training("finc")
     prepare(module.flow, "float32", "checkpoint")

@@ -149,16 +149,19 @@ class DensityModule(L.LightningModule):
         return self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        name, lr = self.hparams["optimizer"], self.hparams["lr"]
-        groups = self._groups()
-        if name == "muon":
-            groups = list(hidden_apart(groups, self))
-        optimizer = OPTIMIZERS[name](groups, lr=lr)
+        optimizer = self.new_optimizer()
         scheduler = LambdaLR(optimizer, self._lr_factor)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+    def new_optimizer(self) -> Optimizer:
+        """Make the optimiser that the hyperparameters name, of all that is trained."""
+        name, groups = self.hparams["optimizer"], self._groups()
+        if name == "muon":
+            groups = list(hidden_apart(groups, self))
+        return OPTIMIZERS[name](groups, lr=self.hparams["lr"])
 
     def _groups(self) -> list[dict[str, Any]]:
         """The parameters that are trained, and their learning rates."""
