@@ -71,8 +71,9 @@ class Run:
 
 
 def options(dataset: str) -> tuple[str, ...]:
-    """Options of short runs on a data set: one rate, schedule and batch for all architectures."""
-    found = ["--model.lr", "2e-3", "--model.schedule", "trapezoid", "--speed.nets", "bfloat16"]
+    """Options of short runs on a data set: Adam, one rate, schedule and batch for all flows."""
+    found = ["--model.optimizer", "adam", "--model.lr", "2e-3", "--model.schedule", "trapezoid"]
+    found += ["--speed.nets", "bfloat16"]
     if dataset == "cifar10":  # its recipes have more images in a batch
         found += ["--data.batch_size", "32"]
     if dataset != "mnist":

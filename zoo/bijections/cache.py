@@ -18,6 +18,9 @@ from zoo.errors import WeightsError
 
 T = TypeVar("T")
 DEFERRED = ("cuda",)
+# Integers as wide as an element: their comparison is exact, of NaN too, and on the CPU many times
+# faster than that of single bytes.
+BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 # Fused optimisers change weights without counting it, and so do writes through `.data`.
@@ -190,7 +193,7 @@ class Watch:
         if flow.training or in_graph() or device.type == "meta" or _recording(device):
             return
         with self._lock:
-            found, known = _content(itertools.chain(flow.parameters(), flow.buffers())), self._known
+            found, known = _content(weights_of(flow)), self._known
             if found.keys() == known.keys():
                 same = [_same(found[key], known[key]) for key in found]
                 if deferred(device) and not wait:
@@ -255,13 +258,24 @@ def _recording(device: torch.device) -> bool:
     return begun and torch.cuda.is_current_stream_capturing()
 
 
+def weights_of(module: nn.Module) -> list[Tensor]:
+    """All parameters and buffers, in a fifth of the time that torch takes to name them as well."""
+    found: list[Tensor | None] = []
+    parts: list[nn.Module | None] = [module]
+    while parts:
+        if (part := parts.pop()) is not None:  # an empty list of modules is false
+            parts += part._modules.values()
+            found += (*part._parameters.values(), *part._buffers.values())
+    return [weight for weight in found if weight is not None]
+
+
 def _content(weights: Iterable[Tensor]) -> dict[Hashable, Tensor]:
-    """The bytes of weights, one tensor of each dtype and device: a GPU is waited for once."""
+    """The bits of weights, one tensor of each dtype and device: a GPU is waited for once."""
     flat: dict[tuple[torch.dtype, torch.device], list[Tensor]] = {}
     for weight in weights:
-        flat.setdefault((weight.dtype, weight.device), []).append(weight.detach().reshape(-1))
+        flat.setdefault((weight.dtype, weight.device), []).append(weight.reshape(-1))
     joined = {key: torch.cat(parts) for key, parts in flat.items()}
-    return {(*key, len(x)): x.view(torch.uint8) for key, x in joined.items()}
+    return {(*key, len(x)): x.view(BITS[min(8, x.element_size())]) for key, x in joined.items()}
 
 
 class CachedBijection(Bijection):

@@ -22,6 +22,7 @@ from zoo.bijections.cache import (
     deferred,
     in_graph,
     in_transform,
+    weights_of,
 )
 from zoo.config import FlowConfig
 from zoo.devices import check_device, device_of, draw_normal
@@ -878,7 +879,7 @@ class Flow(nn.Module):
         return [block.bijections for block in self.blocks]
 
     def _weights(self) -> list[Tensor]:
-        return [*self.parameters(), *self.buffers()]
+        return weights_of(self)
 
     def _diagnosis(self, images: Tensor) -> str:
         """A sentence on the layer that is at fault when a result is not finite."""
