@@ -15,7 +15,8 @@ from tests.test_docs import DOCS, line, records
 from tests.test_flow import noise, tiny
 from zoo.latents.shards import EncodedSet, ShardFolder
 
-SIDE = {"finc_mnist": 20, "finc_cifar10": 16}
+# Number of images, and the side of the crop of each.
+CROPS = {"finc_mnist": (1, 20), "finc_cifar10": (4, 16)}
 
 
 def blocks(page: str) -> list[str]:
@@ -69,10 +70,11 @@ def test_the_examples_run(tmp_path: Path, monkeypatch) -> None:
 
 
 def run(name: str, first: str) -> dict[str, Any]:
-    """Variables of one of the examples, on the middle of a natural image."""
-    images = read_golden(folder_of(name)).images[:1]
-    top, left = ((side - SIDE[name]) // 2 for side in images.shape[2:])
-    crops = images[:, :, top : top + SIDE[name], left : left + SIDE[name]]
+    """Variables of one of the examples, on the middle of natural images."""
+    count, side = CROPS[name]
+    images = read_golden(folder_of(name)).images[:count]
+    top, left = ((whole - side) // 2 for whole in images.shape[2:])
+    crops = images[:, :, top : top + side, left : left + side]
     values: dict[str, Any] = {"name": name, "images": crops, "zoo": zoo}
     for block in blocks("latents.md"):
         if "def optimise" in block or first in block:
@@ -92,7 +94,7 @@ def check_converged(losses: list[float]) -> None:
     assert (found[-5] - found[-1]).abs() < 0.1 * fall
 
 
-@pytest.mark.parametrize("name", SIDE)
+@pytest.mark.parametrize("name", CROPS)
 def test_denoising_converges(name: str) -> None:
     found = run(name, "noisy = ")
     check_converged(found["losses"])
@@ -101,7 +103,7 @@ def test_denoising_converges(name: str) -> None:
     assert after > before + 1
 
 
-@pytest.mark.parametrize("name", SIDE)
+@pytest.mark.parametrize("name", CROPS)
 def test_inpainting_converges(name: str) -> None:
     found = run(name, "holed = ")
     check_converged(found["losses"])
