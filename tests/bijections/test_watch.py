@@ -14,7 +14,7 @@ class _Empty(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.weight, self.part = nn.Parameter(torch.ones(2)), None
+        self.weight = nn.Parameter(torch.ones(2))
         self.register_module("missing", None)
         self.register_buffer("nothing", None)
         self.register_buffer("count", torch.zeros((), dtype=torch.int64), persistent=False)
