@@ -37,6 +37,13 @@ def script(path: str) -> ModuleType:
     return module
 
 
+def test_no_extra_takes_another_one_under_a_condition(project: dict[str, Any]) -> None:
+    """Hatchling writes the packages of that other extra without the condition."""
+    extras = project["optional-dependencies"].values()
+    asked = [asked for extra in extras for asked in extra if asked.startswith("flowzoo[")]
+    assert asked and [one for one in asked if ";" in one] == []
+
+
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """The tracked text of this clone, in a repository of its own."""
