@@ -12,8 +12,6 @@ from zoo.training.checkpoints import read_checkpoint
 from zoo.training.module import FlowModule
 from zoo.training.muon import Muon, hidden_apart, orthogonal
 
-torch_muon = getattr(torch.optim, "Muon", None)  # torch has it from 2.9 on
-
 
 def gradients(*parameters: nn.Parameter) -> None:
     for parameter in parameters:
@@ -41,13 +39,12 @@ def test_a_gradient_of_next_to_nothing_moves_next_to_nothing(size: float) -> Non
     assert orthogonal(torch.full((2, 4, 6), size)).abs().max() < 0.01
 
 
-@pytest.mark.skipif(torch_muon is None, reason="torch.optim.Muon needs torch 2.9")
 @pytest.mark.parametrize("shape", [(12, 5), (5, 12), (8, 8)])
 def test_matrices_move_as_by_torch_s_own(shape) -> None:
     torch.manual_seed(0)
     ours, theirs = (nn.Parameter(torch.ones(shape)) for _ in range(2))
     mine = Muon([{"params": [ours], "lr": 0.1, "hidden": True}], lr=0.1)
-    other = torch_muon([theirs], lr=0.1, weight_decay=0.0)
+    other = torch.optim.Muon([theirs], lr=0.1, weight_decay=0.0)
     for _ in range(4):
         gradients(ours)
         theirs.grad = ours.grad.clone()

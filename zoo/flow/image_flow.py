@@ -918,8 +918,14 @@ class Flow(nn.Module):
 
 def _no_autocast(device: str) -> AbstractContextManager[Any]:
     """Autocast switched off, where it is on: an exported graph is simpler without the switch."""
-    on = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    on = _can_autocast(device) and torch.is_autocast_enabled(device)
     return torch.autocast(device, enabled=False) if on else nullcontext()
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _can_autocast(device: str) -> bool:
+    """Say whether a device has autocast at all; the compiler of torch 2.10 cannot ask."""
+    return torch.amp.is_autocast_available(device)
 
 
 def _great_circle(a: Tensor, b: Tensor, steps: int) -> Tensor:

@@ -66,11 +66,7 @@ class _TriangularSolve(torch.autograd.Function):
         return -_weight_gradient(kernel, x, for_y, corners), for_y, None, None
 
 
-# torch 2.6 reads no schema from annotations such as list[int].
-SCHEMA = "(Tensor kernel, Tensor y, int[] corners, str method) -> Tensor"
-
-
-@torch.library.custom_op("flowzoo::triangular_solve", mutates_args=(), schema=SCHEMA)
+@torch.library.custom_op("flowzoo::triangular_solve", mutates_args=())
 def _solve(kernel: Tensor, y: Tensor, corners: Indices, method: str) -> Tensor:
     operator = Operator(kernel, tuple(CORNERS[i] for i in corners))
     size = (y.shape[2], y.shape[3])
