@@ -16,7 +16,7 @@ from tests.test_flow import noise, tiny
 from zoo.latents.shards import EncodedSet, ShardFolder
 
 # Number of images, and the side of the crop of each.
-CROPS = {"finc_mnist": (4, 20), "finc_cifar10": (4, 16)}
+CROPS = {"finc_mnist": (1, 20), "finc_cifar10": (4, 16)}
 
 
 def blocks(page: str) -> list[str]:
