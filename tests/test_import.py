@@ -4,7 +4,16 @@ import sys
 
 import pytest
 
-HEAVY = ("lightning", "torchvision", "torchmetrics", "jsonargparse", "matplotlib", "sklearn")
+# All are slow to import; torch's compiler doubles the time until a command starts.
+HEAVY = (
+    "lightning",
+    "torchvision",
+    "torchmetrics",
+    "jsonargparse",
+    "matplotlib",
+    "sklearn",
+    "torch._dynamo",
+)
 SCRIPT = """
 import json, sys
 import zoo.latents
