@@ -98,7 +98,9 @@ def test_files_of_one_name_do_not_overwrite_each_other(run, model, tmp_path) -> 
     files = [tmp_path / name for name in ("a.png", "a.bmp")]
     for file in files:
         write(file, 8, 12)
-    run("encode", *files, "-o", tmp_path / "z", "-m", model)
+    _, out, _ = run("encode", *files, "-o", tmp_path / "z", "-m", model)
+    assert f"{tmp_path / 'a.bmp'}: decodes to a_1.png" in out
+    assert f"{tmp_path / 'a.png'}: decodes" not in out
     run("decode", tmp_path / "z", "-o", tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "a_1.png"]
     assert _distinct(["a", "a", "a_1"]) == ["a", "a_1", "a_1_1"]

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -58,7 +58,7 @@ def encode(
         for path, name in track(files.items(), "images", total=len(files), console=console)
         for pixels, fitted in read_frames(path, flow, fit, name)
     )
-    fitted, latents = [], []
+    labels, fitted, latents = [], [], []
     for part in _parts(read):
         latents += in_batches(
             [each.pixels for each in part],
@@ -67,10 +67,14 @@ def encode(
             lambda batch, _: flow.encode(batch.to(flow.device)),
         )
         fitted += [each.fitted for each in part]
+        labels += [each.label for each in part]
         for each in part:
             console.print(f"{each.label}: {each.fitted.changes}", soft_wrap=True)
             _say_if_far(flow, each, farthest)
     LatentFile(str(source), identity(flow), fitted, latents).save(output)
+    for label, image, name in zip(labels, fitted, _names(fitted), strict=True):
+        if name != image.name:
+            console.print(f"{label}: decodes to {name}.png", soft_wrap=True)
     changed = " as changed above" * any(each.changes != AS_IT_IS for each in fitted)
     number = counted(len(fitted), "image")
     console.print(
@@ -178,8 +182,7 @@ def decode(
     file = LatentFile.load(latents)
     flow = load(model or file.model, device=device)
     file.check_model(flow)
-    names = _distinct([_inside(image.name) for image in file.images])
-    paths = [output / f"{name}.png" for name in names]
+    paths = [output / f"{name}.png" for name in _names(file.images)]
     check_outputs(paths, [latents], overwrite=overwrite)
     decoded = in_batches(
         file.latents,
@@ -191,6 +194,11 @@ def decode(
     for path, image, fitted in zip(paths, decoded, file.images, strict=True):
         write_image(fitted.restore(image), path)
     console.print(f"{counted(len(paths), 'image')} decoded into {output}/")
+
+
+def _names(images: Sequence[Fitted]) -> list[str]:
+    """Names of the decoded files, without their ending: those of the images, but all different."""
+    return _distinct([_inside(image.name) for image in images])
 
 
 def _inside(name: str) -> str:
