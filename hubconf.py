@@ -1,7 +1,8 @@
 """torch.hub entrypoints: one for each architecture and one for each model of zoo/models.json.
 
-    torch.hub.load("OWNER/flowzoo:v0.1.0", "finc_mnist", pretrained=True, trust_repo=True)
-    torch.hub.load("OWNER/flowzoo:v0.1.0", "finc", weights="hf-hub:OWNER/REPO", trust_repo=True)
+    repository = "OWNER/flowzoo:v0.1.0"
+    torch.hub.load(repository, "finc_mnist", pretrained=True, trust_repo=True)
+    torch.hub.load(repository, "finc", weights="hf-hub:OWNER/REPO", trust_repo=True)
 
 Every entrypoint returns a `zoo.Flow` in eval mode. Nothing is imported before one is called.
 """

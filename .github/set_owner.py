@@ -4,12 +4,14 @@ Addresses of the repository and of its pages name it, in the code, the cards and
 elsewhere stands for the account of whoever reads, and stays.
 """
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PLACES = ("{}/flowzoo", "{}.github.io")
+ACCOUNT = re.compile(r"(?!.{40})[A-Za-z0-9]+(-[A-Za-z0-9]+)*")  # GitHub's rule
 
 
 def set_owner(name: str, folder: Path) -> list[Path]:
@@ -29,7 +31,10 @@ def _fill(file: Path, name: str) -> bool:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or not sys.argv[1].replace("-", "").isalnum():
+    if len(sys.argv) != 2 or not ACCOUNT.fullmatch(sys.argv[1]):
         sys.exit("usage: python .github/set_owner.py NAME, an account of letters, digits and -")
-    for changed in set_owner(sys.argv[1], ROOT):
-        print(changed.relative_to(ROOT))
+    changed = set_owner(sys.argv[1], ROOT)
+    if not changed:
+        sys.exit("OWNER stands nowhere: an account is named already")
+    for file in changed:
+        print(file.relative_to(ROOT))

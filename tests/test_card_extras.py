@@ -11,6 +11,7 @@ from huggingface_hub import ModelCard
 
 import zoo
 from tests.folders import folder_of, read_golden, read_subject, write_card
+from zoo.cards.facts import GITHUB
 from zoo.cards.gallery import DRAWS, resampling
 from zoo.cards.notebook import render_notebook
 from zoo.files import write_json
@@ -95,7 +96,7 @@ def test_the_notebook_runs(mine: Path) -> None:
     notebook = nbformat.read(mine / "notebook.ipynb", as_version=4)
     nbformat.validate(notebook)
     cells = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    assert cells[0] == "%pip install -q git+https://github.com/OWNER/flowzoo"
+    assert cells[0] == f"%pip install -q git+https://github.com/{GITHUB}"
     names: dict[str, Any] = {}
     for cell in cells[1:]:
         exec(cell.replace("hf-hub:OWNER/my_digits", f"local-dir:{mine}"), names)

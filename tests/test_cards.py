@@ -180,8 +180,9 @@ def test_the_usage_lines_run(run, copy, tmp_path, monkeypatch) -> None:
     names: dict[str, Any] = {}
     exec(python, names)
     assert names["images"].shape[1:] == images.shape[1:]
-    clone = f'"{CLONE}", "finc_mnist", source="local"'
-    exec(hub.replace(f'"{GITHUB}", "finc_mnist"', clone), names)
+    assert f'repository = "{GITHUB}"' in hub
+    local = hub.replace(GITHUB, str(CLONE)).replace("trust_repo=True", 'source="local"')
+    exec(local, names)
     assert torch.equal(names["flow"].decode(names["z"]), names["images"])
     shutil.copy(copy / "samples.png", tmp_path / "image.png")
     monkeypatch.chdir(tmp_path)

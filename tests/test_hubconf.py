@@ -82,7 +82,7 @@ def test_weights_of_a_folder_instead_of_the_published_ones() -> None:
 def test_every_place_names_the_same_repository_of_github() -> None:
     cards = [folder_of(name) / "README.md" for name in zoo.list_models(pretrained=True)]
     for path in (REPOSITORY / "README.md", REPOSITORY / "hubconf.py", *cards):
-        named = re.findall(r'torch\.hub\.load\(\s*"(\w[^"]*)"', path.read_text())
+        named = re.findall(r'(?:hub\.load\(\s*|repository = )"(\w[^"]*)"', path.read_text())
         assert named
         assert {name for name in named if name != "."} <= {GITHUB, f"{GITHUB}:v{zoo.__version__}"}
     assert f'"{GITHUB}:v{zoo.__version__}"' in usage("hf-hub:a/b@c", folder_of("finc_mnist"))

@@ -151,8 +151,18 @@ def test_what_is_no_picture_is_refused(pictures, message: str) -> None:
 def test_from_pretrained_and_save_pretrained(tmp_path: Path) -> None:
     flow = zoo.Flow.from_pretrained("finc_mnist")
     assert same(flow, zoo.load("finc_mnist"))
-    flow.save_pretrained(tmp_path / "mine", dataset="mnist")
-    assert same(zoo.Flow.from_pretrained(f"local-dir:{tmp_path / 'mine'}"), flow)
+    flow.save_pretrained(tmp_path / "mine")
+    mine = zoo.Flow.from_pretrained(f"local-dir:{tmp_path / 'mine'}")
+    assert same(mine, flow)
+    assert mine.about["dataset"] == "mnist"
+
+
+def test_changed_weights_are_saved_with_their_data_set(tmp_path: Path) -> None:
+    flow = zoo.load("finc_mnist")
+    with torch.no_grad():
+        next(flow.parameters()).mul_(1.001)
+    with pytest.raises(ArgumentError, match="dataset is the name of a data set"):
+        flow.save_pretrained(tmp_path / "mine")
 
 
 @pytest.mark.parametrize("dataset", [5, None, ["mnist"]], ids=str)

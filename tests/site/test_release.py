@@ -80,17 +80,28 @@ def test_one_command_names_the_owner_everywhere(clone: Path) -> None:
     }
     if owner != "OWNER":
         pytest.skip(f"the owner is {owner} already")
-    command = [sys.executable, ".github/set_owner.py", "alice-1"]
-    done = subprocess.run(command, cwd=clone, capture_output=True, text=True, check=True)
+    longest = "alice-1".ljust(39, "e")
+    done = set_owner(clone, longest)
     assert set(done.stdout.splitlines()) == {name for name, _ in before}
     assert places(clone, "OWNER") == []
-    assert [name for name, _ in places(clone, "alice-1")] == [name for name, _ in before]
+    assert [name for name, _ in places(clone, longest)] == [name for name, _ in before]
+    for check in (["check"], ["format", "--check"]):
+        command = [sys.executable, "-m", "ruff", *check, "--no-cache", "."]
+        style = subprocess.run(command, cwd=clone, capture_output=True, text=True)
+        assert style.returncode == 0, style.stdout
+    assert "named already" in set_owner(clone, "bob").stderr
 
 
-def test_a_name_that_is_no_account_is_refused(clone: Path) -> None:
-    command = [sys.executable, ".github/set_owner.py", "a/b"]
-    assert "usage" in subprocess.run(command, cwd=clone, capture_output=True, text=True).stderr
-    assert places(clone, "a/b") == []
+@pytest.mark.parametrize("name", ["a/b", "né", "a--b", "-a", "a" * 40])
+def test_a_name_that_is_no_account_is_refused(name: str, clone: Path) -> None:
+    before = places(clone, "OWNER")
+    assert "usage" in set_owner(clone, name).stderr
+    assert places(clone, "OWNER") == before
+
+
+def set_owner(clone: Path, name: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, ".github/set_owner.py", name]
+    return subprocess.run(command, cwd=clone, capture_output=True, text=True)
 
 
 def test_the_citation_is_of_this_version_and_names_every_paper() -> None:
@@ -127,7 +138,7 @@ def test_workflows_install_extras_that_exist(project: dict[str, Any]) -> None:
 
 
 def steps(workflow: dict[str, Any]) -> list[dict[str, Any]]:
-    return [step for job in workflow["jobs"].values() for step in job["steps"]]
+    return [step for job in workflow["jobs"].values() for step in job.get("steps", [])]
 
 
 def test_packages_are_published_without_a_password_and_with_attestations() -> None:

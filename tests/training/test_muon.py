@@ -10,7 +10,7 @@ from zoo.architectures import list_architectures
 from zoo.bijections.nets import ZeroConv
 from zoo.training.checkpoints import read_checkpoint
 from zoo.training.module import FlowModule
-from zoo.training.muon import Muon, hidden_apart, orthogonal
+from zoo.training.muon import DECAY, Muon, hidden_apart, orthogonal
 
 
 def gradients(*parameters: nn.Parameter) -> None:
@@ -44,7 +44,7 @@ def test_matrices_move_as_by_torch_s_own(shape) -> None:
     torch.manual_seed(0)
     ours, theirs = (nn.Parameter(torch.ones(shape)) for _ in range(2))
     mine = Muon([{"params": [ours], "lr": 0.1, "hidden": True}], lr=0.1)
-    other = torch.optim.Muon([theirs], lr=0.1, weight_decay=0.0)
+    other = torch.optim.Muon([theirs], lr=0.1, weight_decay=DECAY)
     for _ in range(4):
         gradients(ours)
         theirs.grad = ours.grad.clone()

@@ -1,6 +1,7 @@
 """Options of Lightning's mean what they say, or are refused in one line."""
 
 import ast
+import re
 import subprocess
 import sys
 import warnings
@@ -12,7 +13,7 @@ import yaml
 from lightning.fabric.loggers import tensorboard
 
 from tests.training.runs import recipe, run
-from zoo.errors import ConfigError
+from zoo.errors import ArgumentError, ConfigError
 from zoo.tabular.tabular_cli import train_tabular
 from zoo.training.lightning_cli import BATCHES
 from zoo.training.progress import _description
@@ -39,6 +40,21 @@ def test_a_logger_without_its_package_is_one_line(monkeypatch, tmp_path: Path) -
     }
     with pytest.raises(ConfigError, match="^[^\n]*`tensorboard`[^\n]*$"):
         run(tmp_path, trainer={**SHORT, "logger": section})
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("trainer.max_steps", "abc", "--trainer.max_steps must be a whole number; got abc."),
+        ("model.lr", "x", "--model.lr must be a number; got x."),
+        ("speed.capture", "7", "--speed.capture must be true or false; got 7."),
+        ("data.flips", "up", "--data.flips must be one of none, horizontal, all; got up."),
+        ("data.val_images", "x", "--data.val_images: Does not validate"),
+    ],
+)
+def test_a_wrong_value_is_said_in_words(option: str, value: str, message: str, tmp_path) -> None:
+    with pytest.raises(ArgumentError, match=f"^{re.escape(message)}"):
+        run(tmp_path, f"--{option}", value)
 
 
 ONE_OR_ALL = """

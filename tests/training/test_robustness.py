@@ -97,12 +97,14 @@ def whole(tmp_path_factory) -> Path:
 
 # After every step two checkpoints are written, step=N.ckpt and last.ckpt. The fourth write replaces
 # the last.ckpt of step 1 by that of step 2.
-@pytest.mark.parametrize(("line", "steps", "last"), [("step 6", 6, 6), ("writing 4", 2, 1)])
+@pytest.mark.parametrize(
+    ("line", "slow", "steps", "last"), [("step 6", 0, 6, 6), ("writing 4", 4, 2, 1)]
+)
 def test_kill_9_loses_no_checkpoint(
-    line: str, steps: int, last: int, whole: Path, tmp_path: Path
+    line: str, slow: int, steps: int, last: int, whole: Path, tmp_path: Path
 ) -> None:
     killed = tmp_path / "a" / "checkpoints"
-    code, _ = train_until(tmp_path / "a", line, signal.SIGKILL, slow=4, checkpoint=EVERY_STEP)
+    code, _ = train_until(tmp_path / "a", line, signal.SIGKILL, slow=slow, checkpoint=EVERY_STEP)
     assert code == -signal.SIGKILL
     written = [read_checkpoint(path)["global_step"] for path in killed.glob("step=*.ckpt")]
     assert sorted(written) == list(range(1, steps + 1))

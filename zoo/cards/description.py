@@ -66,7 +66,8 @@ def usage(subject: Subject) -> str:
         ),
         "Without installing flowzoo:",
         fenced(
-            f'import torch\n\nflow = torch.hub.load("{GITHUB}", {arguments}, trust_repo=True)',
+            f'import torch\n\nrepository = "{GITHUB}"\n'
+            f"flow = torch.hub.load(repository, {arguments}, trust_repo=True)",
             "python",
         ),
         "On the command line:",

@@ -37,10 +37,10 @@ def pretrained() -> str:
     for model in sorted(map(MODELS.__getitem__, names), key=_place):
         short = model.name.replace(f"_{model.dataset}", "")
         found.setdefault(facts_of(model.dataset).title, []).append(f"`{short}`")
-    sets = "; on ".join(f"{title}: {', '.join(flows)}" for title, flows in found.items())
+    sets = "\n".join(f"- {title}: {', '.join(flows)}" for title, flows in found.items())
     rest = [f"`{name}`" for name in list_models() if name not in names]
-    others = f"\n**Without weights** yet, by a recipe only: {', '.join(rest)}." if rest else ""
-    return f"**Pretrained** on {sets}.{others}"
+    others = f"\n\n**Without weights** yet, by a recipe only: {', '.join(rest)}." if rest else ""
+    return f"**Pretrained**, by data set:\n\n{sets}{others}"
 
 
 def models_table() -> str:

@@ -21,7 +21,7 @@ def save_flow(
     folder: str | Path,
     *,
     name: str | None = None,
-    dataset: str,
+    dataset: str | None = None,
     license: str | None = None,
     recipe: str | None = None,
     natural: Tensor | None = None,
@@ -33,7 +33,7 @@ def save_flow(
         flow: In any mode; its weights are saved as they are.
         folder: A new one, or a model's.
         name: Name of the model; default: that of the folder.
-        dataset: Data set that it was trained on.
+        dataset: Data set that it was trained on; default: that of weights as they were loaded.
         license: Licence of the weights.
         recipe: Text of recipe.yaml.
         natural: Images to show, uint8 (N, C, H, W), that may be passed on.
@@ -43,13 +43,14 @@ def save_flow(
         ArgumentError: If the place is taken, the licence unknown, the weights not float32, or the
             data set no text.
     """
-    if not isinstance(dataset, str):
-        raise ArgumentError(f"dataset is the name of a data set, or a title; got {dataset!r}.")
     if flow.dtype != torch.float32:
         raise ArgumentError(f"weights are saved in float32, these are {flow.dtype}: flow.float().")
-    path = user_path(folder)
+    path, kept = user_path(folder), _kept(flow)
+    dataset = kept.get("dataset") if dataset is None else dataset
+    if not isinstance(dataset, str):
+        raise ArgumentError(f"dataset is the name of a data set, or a title; got {dataset!r}.")
     entries = {
-        **_kept(flow),
+        **kept,
         "name": check_name(name or path.resolve().name),
         "dataset": dataset,
         **({} if license is None else {"license": check_licence(license)}),

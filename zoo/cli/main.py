@@ -69,7 +69,7 @@ def run(commands: typer.Typer, name: str) -> NoReturn:
         if not message:  # no arguments: the help has been printed
             sys.exit(2)
         context = error.ctx  # type: ignore[attr-defined]
-        message += f" See {context.command_path if context else name} --help."
+        message = f"{message.rstrip('.')}. See {context.command_path if context else name} --help."
     except (typer.Abort, KeyboardInterrupt):
         message, status = "interrupted.", INTERRUPTED
     except SystemExit as error:

@@ -62,7 +62,7 @@ def push_space(
     owner: Annotated[str, typer.Option(help="Account of the Hub that it becomes one of.")],
     private: Annotated[bool, typer.Option("--private", help="Seen by the owner only.")] = False,
 ) -> None:
-    """Publish the page of `flowzoo app` as the Space OWNER/flowzoo."""
+    """Publish the page of `flowzoo app` as the Space flowzoo of an account."""
     from zoo import publish
 
     console.print(f"published: {publish.push_space(owner, private=private)}", soft_wrap=True)

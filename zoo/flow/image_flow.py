@@ -720,7 +720,7 @@ class Flow(nn.Module):
         """
         return require("zoo.publish", "train").push_flow(self, repo_id, dataset, license, **options)
 
-    def save(self, folder: str | Path, *, dataset: str, **options: Any) -> Path:
+    def save(self, folder: str | Path, *, dataset: str | None = None, **options: Any) -> Path:
         """Write a whole model's folder, which `zoo.load("local-dir:...")` and the commands take.
 
         It holds config.json, the weights, golden tensors and the card. What config.json said when
@@ -729,7 +729,8 @@ class Flow(nn.Module):
 
         Args:
             folder: A new one, or a model's, which is replaced; notes in it are kept.
-            dataset: Data set that it was trained on: its name, or a title.
+            dataset: Data set that it was trained on: its name, or a title. Weights that are as they
+                were loaded have one already.
             **options: name (default: that of the folder), license, recipe (its text), and natural
                 (images to show that may be passed on), as for `zoo.cards.save_flow`.
 

@@ -13,7 +13,7 @@ NAME = "flowzoo"
 
 
 def push_space(owner: str, *, private: bool = False, token: str | bool | None = None) -> str:
-    """Publish the page as the Space OWNER/flowzoo; the same content makes no commit.
+    """Publish the page as the Space flowzoo of an account; the same content makes no commit.
 
     Its front matter names the pretrained models as those of the owner. It installs this version of
     flowzoo from GitHub, with the weights in it.

@@ -27,6 +27,7 @@ from zoo.training.image_data import ImageData
 from zoo.training.loggers import keep_metrics_file
 from zoo.training.module import FlowModule
 from zoo.training.outcome import outcome
+from zoo.training.parser_words import in_options
 from zoo.training.speed import Speed
 
 # Options of the trainer that are a number of batches, or a share of all if they are a fraction.
@@ -243,7 +244,7 @@ def _our_errors() -> Iterator[None]:
         yield
     except argparse.ArgumentError as error:
         text = re.sub(r"(?<![\w/.-])fit\.(?=\w+\.)", "", str(error)).rstrip(".")
-        raise ArgumentError(f"{text}. --help lists the options.") from error
+        raise ArgumentError(f"{in_options(text)}. --help lists the options.") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"a recipe is no text in UTF-8: {error}.") from error
     except (MisconfigurationException, ModuleNotFoundError) as error:
