@@ -24,9 +24,14 @@ WORKFLOWS = {
 
 
 @pytest.fixture(scope="module")
-def project() -> dict[str, Any]:
+def pyproject() -> dict[str, Any]:
     tomllib = pytest.importorskip("tomllib")
-    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def project(pyproject: dict[str, Any]) -> dict[str, Any]:
+    return pyproject["project"]
 
 
 def script(path: str) -> ModuleType:
