@@ -42,7 +42,9 @@ def test_vague_words_are_found() -> None:
     assert vague(code) == ["Of a module.", "What it is."]
 
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCS = [path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts]
+PAGES = [ROOT / "README.md", *sorted(DOCS)]
+OTHERS = sorted({*ROOT.glob("*.md"), *ROOT.glob("model_cards/*/README.md")} - {*PAGES})
 
 
 def test_the_code_of_the_readme_runs() -> None:
@@ -53,7 +55,9 @@ def test_the_code_of_the_readme_runs() -> None:
     assert {"flow", "images", "z"} <= set(names)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "page", [*PAGES, *OTHERS], ids=lambda path: f"{path.parent.name}/{path.name}"
+)
 def test_links_lead_to_files_and_headings(page: Path) -> None:
     links = re.findall(r"\]\(((?!https?:)[^)]+)\)", page.read_text())
     assert [link for link in links if not leads_somewhere(page, link)] == []
