@@ -96,7 +96,7 @@ class FolderOfImages(ImageSet):
 
     def _folders(self, root: Path) -> dict[Split, Path]:
         """The sub-folders that are splits; none if all are to be images of one set."""
-        found = official_folders(root) if self.by_folders else {}
+        found = splits_of(root) if self.by_folders else {}
         if set(found) == {"train"} and (others := _beside(root, found.values(), folders=True)):
             raise DataError(
                 f"{root} has a folder {found['train'].name} beside {len(others)} other images in "
@@ -127,8 +127,26 @@ def _say_what_is_beside(root: Path, folders: dict[Split, Path]) -> None:
         )
 
 
+def splits_of(root: Path) -> dict[Split, Path]:
+    """The sub-folders that are splits, if train is among them.
+
+    Raises:
+        DataError: If the splits are a level lower: without them, training would see their test
+            images.
+    """
+    found = official_folders(root)
+    lower = [] if found or not root.is_dir() else sorted(filter(Path.is_dir, root.iterdir()))
+    for folder in lower:
+        if {"train", "test"} <= official_folders(folder).keys():
+            raise DataError(
+                f"{root} has no folder train, but {folder} has train and test. Name that folder; "
+                "else images of its test split would be trained on."
+            )
+    return found
+
+
 def official_folders(root: Path) -> dict[Split, Path]:
-    """The sub-folders that are splits, if train is among them."""
+    """The sub-folders with the names of splits, if train is among them."""
     paths = root.iterdir() if root.is_dir() else ()
     folders = {path.name.lower(): path for path in paths if path.is_dir()}
     found: dict[Split, Path] = {
