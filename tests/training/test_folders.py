@@ -54,7 +54,7 @@ def test_splits_a_level_lower_are_not_mixed(name: str, tmp_path: Path) -> None:
         with pytest.raises(DataError, match=r"has no folder train, but .*mine has train and test"):
             load_images(name, tmp_path, split, **SHAPE)
     assert len(load_images(name, tmp_path / "mine", "train", **SHAPE)) == 10
-    assert len(load_images("folder", tmp_path, "all", **SHAPE, splits="none")) == 20
+    assert len(load_images(name, tmp_path, "all", **SHAPE)) == 20
 
 
 def test_what_lies_beside_the_splits_is_counted(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from zoo.data.image_set import ImageSet, Split
 from zoo.data.loader import Images
 from zoo.data.noise import generator
-from zoo.data.picture_folder import SHARE, path_hash, splits_of
+from zoo.data.picture_folder import SHARE, official_folders, path_hash, splits_of
 from zoo.data.pixel_cache import Pixels, memory_mapped
 from zoo.errors import DataError, counted
 from zoo.pictures import MODES, list_pictures, open_picture, say_skipped, upright_size
@@ -62,7 +62,7 @@ class Photos(ImageSet):
 
     def _files(self, directory: Path, split: Split) -> list[Path]:
         """The photographs of a split that are large enough for a crop."""
-        folders = splits_of(directory)
+        folders = {} if split == "all" else splits_of(directory)
         found, skipped = list_pictures(folders.get(split, directory) if folders else directory)
         large = [file for file in found if self._is_large(file)]
         if skipped:
@@ -89,7 +89,7 @@ class Photos(ImageSet):
 
     def _factor(self, directory: Path) -> int:
         """The factor by which the sides of all photographs are reduced."""
-        places = splits_of(directory).values() or [directory]
+        places = official_folders(directory).values() or [directory]
         files = (file for place in places for file in list_pictures(place).pictures)
         pixels = sum(math.prod(upright_size(file)) for file in files)
         return max(1, math.ceil(math.sqrt(pixels * self.channels / MOST_BYTES)))
