@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar, get_args
 from zoo.bijections.bounds import Bounds
 from zoo.errors import ConfigError
 
-Preprocessing = Literal["center", "logit"]
+Preprocessing = Literal["center", "logit", "wide_black"]
 Config = TypeVar("Config", bound="FlowConfig")
 
 # A configuration may come from anywhere: absurd ones are refused before anything is allocated.
@@ -38,7 +38,8 @@ class FlowConfig:
         steps: Steps of bijections per level, K (Glow, FInC) or D (CInC).
         hidden_channels: Width of the coupling nets.
         net_actnorm: Whether the coupling nets use ActNorm.
-        preprocessing: "center" (x - 1/2) or "logit".
+        preprocessing: "center" (x - 1/2), "logit", or "wide_black", a logit with more room for
+            black, for images that are black for the most part.
         logit_alpha: Distance that the logit keeps from 0 and 1.
         colour_last: Whether the channels of the colours stay neighbours in every squeeze, so that
             a flow of grey images can be mapped to one of colours.

@@ -28,6 +28,7 @@ from zoo.bijections import (
     Squeeze,
     SymmetricConv,
     VectorCoupling,
+    WideBlack,
 )
 from zoo.bijections.bounds import Bounds
 from zoo.bijections.conv_coupling import Factors
@@ -203,4 +204,7 @@ CASES: dict[str, Case] = {
         # The factors that are made otherwise than on maps.
         for name in ("default", "fixed", "taps", "no_convolution")
     },
+    "wide_black": Case(WideBlack, (3, 4, 5), unit=True),
+    # Of two grey levels, half of the pixels are black.
+    "wide_black-half": Case(lambda: WideBlack(0.05, levels=2), (1, 4, 5), unit=True),
 }

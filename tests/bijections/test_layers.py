@@ -4,14 +4,12 @@ from functools import partial
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 from torch.testing import assert_close
 
 from tests.bijections.cases import shake
-from zoo.bijections import ActNorm, AffineCoupling, Conv1x1, Dequantize, Logit, QuadCoupling
+from zoo.bijections import ActNorm, AffineCoupling, Conv1x1, QuadCoupling
 from zoo.bijections.nets import ZeroConv
 from zoo.bijections.triangular import Arrangement, lower_triangular
 from zoo.errors import ConfigError
@@ -134,49 +132,6 @@ def test_quad_nets_condition_on_inputs() -> None:
     shift, log_scale = layer.nets[2](x[:, :3]).chunk(2, dim=1)
     expected = (x[:, 3:] + shift) * torch.exp(2 * torch.tanh(log_scale / 2))
     assert_close(layer(x)[0][:, 3:], expected)
-
-
-@settings(max_examples=30, deadline=None)
-@given(levels=st.sampled_from([4, 32, 256]), dtype=st.sampled_from([torch.float32, torch.float64]))
-def test_dequantized_integers_come_back(levels: int, dtype: torch.dtype) -> None:
-    layer = Dequantize(levels)
-    x = torch.arange(levels).repeat(50).view(2, 1, 25, levels)
-    y, log_det = layer(x, dtype=dtype)
-    back, _ = layer.inverse(y)
-    assert torch.equal(back.long(), x)
-    assert y.min() >= 0
-    assert y.max() < 1
-    expected = -x[0].numel() * torch.log(torch.tensor(float(levels)))
-    assert_close(log_det, expected.expand(2).to(dtype), atol=0, rtol=1e-6)
-
-
-@pytest.mark.parametrize("noise", [0.0, 0.5, 1 - 2**-15])
-def test_any_noise_below_one_keeps_the_bin(noise: float) -> None:
-    layer, x = Dequantize(), torch.arange(256).view(1, 1, 16, 16)
-    y, _ = layer(x, noise=noise, dtype=torch.float32)
-    assert torch.equal(layer.inverse(y)[0].long(), x)
-
-
-def test_dequantization_noise_is_uniform() -> None:
-    generator = torch.Generator().manual_seed(0)
-    y, _ = Dequantize()(torch.zeros(1, 1, 200, 200, dtype=torch.uint8), generator=generator)
-    noise = y.flatten() * 256
-    counts = torch.histc(noise, bins=10, min=0, max=1)
-    assert (counts - 4000).abs().max() < 5 * 60  # 5 standard deviations
-
-
-def test_logit_inverts_every_grey_level_exactly() -> None:
-    centres = ((torch.arange(256) + 0.5) / 256).view(1, 1, 16, 16)
-    for alpha in (1e-6, 1e-3, 0.05):
-        layer = Logit(alpha)
-        back = layer.inverse(layer(centres)[0])[0]
-        assert ((back - centres).abs() * 256).max() < 1e-3
-
-
-@pytest.mark.parametrize("alpha", [0, -1, 0.5])
-def test_logit_refuses_a_bad_alpha(alpha: float) -> None:
-    with pytest.raises(ConfigError, match="alpha must be in"):
-        Logit(alpha)
 
 
 def test_a_shared_net_is_three_nets_that_do_not_see_later_blocks() -> None:

@@ -16,6 +16,8 @@ GALAXY: dict[str, Any] = {"channels": 3, "size": (32, 32), "levels": 2}
 BOUNDED: dict[str, Any] = {"shift_max": 8.0, "log_scale_max": 1.0, "input_max": 5.0}
 COMPACT: dict[str, Any] = {"steps": 8, "net_actnorm": False, **BOUNDED}
 COMPACT_MNIST: dict[str, Any] = {**MNIST, **COMPACT, "preprocessing": "logit", "logit_alpha": 1e-3}
+# Half of the pixels are black.
+COMPACT_FASHION_MNIST: dict[str, Any] = {**COMPACT_MNIST, "preprocessing": "wide_black"}
 COMPACT_CIFAR10: dict[str, Any] = {**CIFAR10, **COMPACT, "preprocessing": "center"}
 # For crops of photographs; the flow then takes photographs of any size.
 COMPACT_PHOTOS: dict[str, Any] = {**COMPACT_CIFAR10, "size": (64, 64)}
@@ -71,6 +73,7 @@ def compact(
     return {
         "compact_mnist": config(**COMPACT_MNIST, **bounds, hidden_channels=mnist),
         "compact_mnist_free": config(**{**COMPACT_MNIST, **FREE}, hidden_channels=mnist),
+        "compact_fashion_mnist": config(**COMPACT_FASHION_MNIST, **bounds, hidden_channels=mnist),
         "compact_cifar10": config(**COMPACT_CIFAR10, **bounds, hidden_channels=cifar10),
         "compact_photos": config(**COMPACT_PHOTOS, **bounds, hidden_channels=photos),
     }

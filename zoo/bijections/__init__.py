@@ -10,7 +10,7 @@ from zoo.bijections.coupling import AdditiveCoupling, AffineCoupling, Split
 from zoo.bijections.emerging_conv import EmergingConv2d
 from zoo.bijections.gates import AsinhGate, LeakyReLUGate, SLogGate
 from zoo.bijections.padded_conv import FInCUnit, PaddedConv2d
-from zoo.bijections.preprocess import Center, Dequantize, Logit
+from zoo.bijections.preprocess import Center, Dequantize, Logit, WideBlack
 from zoo.bijections.quad import QuadCoupling
 from zoo.bijections.squeeze import Squeeze
 from zoo.bijections.symmetric import SymmetricConv
@@ -38,4 +38,5 @@ __all__ = [
     "Squeeze",
     "SymmetricConv",
     "VectorCoupling",
+    "WideBlack",
 ]

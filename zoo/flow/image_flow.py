@@ -14,7 +14,7 @@ from typing import Any, cast, overload
 import torch
 from torch import Tensor, nn
 
-from zoo.bijections import Bijection, Center, Chain, Dequantize, Logit
+from zoo.bijections import Bijection, Chain, Dequantize
 from zoo.bijections.cache import (
     Watch,
     WeightCache,
@@ -24,6 +24,7 @@ from zoo.bijections.cache import (
     in_transform,
     weights_of,
 )
+from zoo.bijections.preprocess import preprocessing
 from zoo.config import FlowConfig
 from zoo.devices import check_device, device_of, draw_normal
 from zoo.errors import ImageError, LatentError, NonFiniteError, require
@@ -97,9 +98,7 @@ class Flow(nn.Module):
         super().__init__()
         self.config = config
         self.dequantize = Dequantize()
-        self.preprocess: Bijection = (
-            Logit(config.logit_alpha) if config.preprocessing == "logit" else Center()
-        )
+        self.preprocess = preprocessing(config.preprocessing, config.logit_alpha)
         self.blocks = nn.ModuleList(levels)  # type: ignore[assignment]
         self.prior: ClassPrior | None = None
         if config.classes:
