@@ -2,8 +2,8 @@
 
     python -m benchmarks black --data-dir data
 
-A run is recipes/<data set>/finc.yaml with another preprocessing, in 1,000 steps by Muon. It stays in
-runs/black/<data set>-<preprocessing>-seed<seed> and is not repeated once its result is there;
+A run is recipes/<data set>/finc.yaml with another preprocessing, in 1,000 steps by Muon. It stays
+in runs/black/<data set>-<preprocessing>-seed<seed> and is not repeated once its result is there;
 runs/black/black.csv is the table of all results.
 """
 

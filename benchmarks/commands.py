@@ -250,11 +250,7 @@ def bounds(
 
 
 @app.command()
-def black(
-    data_dir: DataDir,
-    output: Output = Path("runs/black"),
-    seed: Seed = 0,
-) -> None:
+def black(data_dir: DataDir, output: Output = Path("runs/black"), seed: Seed = 0) -> None:
     """Measure the gain of more room for black by equal training runs on grey pictures."""
     require("benchmarks.black", "train").run(data_dir, output, seed)
 

@@ -169,6 +169,7 @@ def flow_section(**changes) -> dict:
         (flow_section(size=[28.0, 28.0]), "divisible by 2"),
         (flow_section(net_actnorm="no"), "net_actnorm must be true or false"),
         (flow_section(logit_alpha=None), "logit_alpha must be in"),
+        (flow_section(black_share=1.0), "black_share must be between 0 and 1; got 1.0"),
         (flow_section(steps=10**12), "steps must be at most 1024; got 1000000000000"),
         (flow_section(levels=10**12), "levels must be at most 16"),
         (flow_section(hidden_channels=2**20), "this flow would need gigabytes"),

@@ -15,6 +15,7 @@ Config = TypeVar("Config", bound="FlowConfig")
 MOST = {"levels": 16, "steps": 1024}
 # Fields that some published configurations lack, with the value that their flows have.
 LATER = {
+    "black_share": 0.95,
     "colour_last": False,
     "shared_net": False,
     "shift_max": None,
@@ -41,6 +42,7 @@ class FlowConfig:
         preprocessing: "center" (x - 1/2), "logit", or "wide_black", a logit with more room for
             black, for images that are black for the most part.
         logit_alpha: Distance that the logit keeps from 0 and 1.
+        black_share: Share of a logistic density that "wide_black" gives to black.
         colour_last: Whether the channels of the colours stay neighbours in every squeeze, so that
             a flow of grey images can be mapped to one of colours.
         shift_max: Bound of the couplings' shifts; None leaves them free.
@@ -57,6 +59,7 @@ class FlowConfig:
     net_actnorm: bool
     preprocessing: Preprocessing
     logit_alpha: float = 1e-6
+    black_share: float = 0.95
     colour_last: bool = False
     shift_max: float | None = None
     log_scale_max: float = 2.0
@@ -85,6 +88,8 @@ class FlowConfig:
                 raise ConfigError(f"{name} must be at most {most}; got {getattr(self, name)}.")
         if not isinstance(self.logit_alpha, float) or not 0 < self.logit_alpha <= 0.25:
             raise ConfigError(f"logit_alpha must be in (0, 0.25]; got {self.logit_alpha!r}.")
+        if not isinstance(self.black_share, float) or not 0 < self.black_share < 1:
+            raise ConfigError(f"black_share must be between 0 and 1; got {self.black_share!r}.")
         check_bound("log_scale_max", self.log_scale_max)
         for name in ("shift_max", "input_max", "gain_max"):  # not every architecture has the last
             if (bound := getattr(self, name, None)) is not None:

@@ -12,20 +12,19 @@ from zoo.errors import ConfigError
 
 # The largest noise that (x + noise), x < 256, holds in float32 without reaching the next integer.
 LARGEST_NOISE = 1 - 2**-15
-# The part of a logistic density that black fills; the greys stand in for the rest of it.
-BLACK_SHARE = 0.95
 
 
-def preprocessing(name: str, alpha: float) -> Bijection:
+def preprocessing(name: str, alpha: float, black_share: float) -> Bijection:
     """The map from [0, 1] to the reals that a configuration names.
 
     Args:
         name: "center", "logit" or "wide_black".
         alpha: Distance that the logit keeps from 0 and 1.
+        black_share: Share of a logistic density that black fills.
     """
     if name == "center":
         return Center()
-    return Logit(alpha) if name == "logit" else WideBlack(alpha)
+    return Logit(alpha) if name == "logit" else WideBlack(alpha, black_share)
 
 
 class Dequantize(Bijection):
@@ -131,37 +130,38 @@ class WideBlack(Bijection):
 
     The noise of a black pixel is uniform, and a Gaussian fits a uniform density badly. It costs
     0.25 bits for each black pixel, and 0.31 behind a logit with alpha 1e-3. Here black fills the
-    lower 95 % of a logistic density instead, which a Gaussian fits within 0.06 bits. The greys
-    keep their logit, and both parts meet at its value for x = 1 / levels. Pictures of digits and
+    lower part of a logistic density instead. A Gaussian fits 0.95 of it within 0.06 bits. The
+    greys keep their logit, and both meet at its value for x = 1 / levels. Pictures of digits and
     of clothes are black for the most part; docs/measurements/black.md has what they gain.
 
     Source: our own; the logit is that of RealNVP (Dinh et al., 2017), section 4.1.
 
     Args:
         alpha: Distance kept from 0 and 1; at most 1/4, greater than 0.
+        share: Share of the density that black fills, between 0 and 1.
         levels: Number of grey levels.
     """
 
     elementwise = True
 
-    def __init__(self, alpha: float = 1e-3, levels: int = 256) -> None:
+    def __init__(self, alpha: float = 1e-3, share: float = 0.95, levels: int = 256) -> None:
         super().__init__()
-        self.logit, self.levels = Logit(alpha), levels
+        self.logit, self.levels, self.stretch = Logit(alpha), levels, levels * share
         self.lowest_grey = self.logit.of(1 / levels)
-        self.gap = self.logit.of(BLACK_SHARE) - self.lowest_grey
+        self.gap = self.logit.of(share) - self.lowest_grey
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         black = x < 1 / self.levels
-        y, _ = self.logit(torch.where(black, x * (self.levels * BLACK_SHARE), x))
+        y, _ = self.logit(torch.where(black, x * self.stretch, x))
         return torch.where(black, y - self.gap, y), self._log_det(y, black)
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
         black = y < self.lowest_grey
         y = torch.where(black, y + self.gap, y)
         x, _ = self.logit.inverse(y)
-        x = torch.where(black, x / (self.levels * BLACK_SHARE), x)
+        x = torch.where(black, x / self.stretch, x)
         return x, -self._log_det(y, black)
 
     def _log_det(self, y: Tensor, black: Tensor) -> Tensor:
-        wider = black.to(y.dtype) * math.log(self.levels * BLACK_SHARE)
+        wider = black.to(y.dtype) * math.log(self.stretch)
         return (self.logit.log_slope(y) + wider).sum((1, 2, 3))

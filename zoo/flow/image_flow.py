@@ -98,7 +98,9 @@ class Flow(nn.Module):
         super().__init__()
         self.config = config
         self.dequantize = Dequantize()
-        self.preprocess = preprocessing(config.preprocessing, config.logit_alpha)
+        self.preprocess = preprocessing(
+            config.preprocessing, config.logit_alpha, config.black_share
+        )
         self.blocks = nn.ModuleList(levels)  # type: ignore[assignment]
         self.prior: ClassPrior | None = None
         if config.classes:
