@@ -50,6 +50,17 @@ def bounds() -> Iterator[str]:
         )
 
 
+def black() -> Iterator[str]:
+    """Runs with each preprocessing on pictures that are black for the most part."""
+    for row in records("black.csv"):
+        bits, error, alone = (
+            float(row[name]) for name in ("bits_per_dim", "standard_error", "black")
+        )
+        counts = " / ".join(row[name] for name in ("float32", "float64", "kept"))
+        kind = f"`{row['preprocessing']}`"
+        yield line(row["data"], kind, f"{bits:.4f} ± {error:.3f}", f"{alone:.3f}", counts)
+
+
 def bound_costs() -> Iterator[str]:
     """The cost of all bounds for each family, by data set and seed."""
     found = {
@@ -245,6 +256,7 @@ def every_family() -> Iterator[str]:
 
 TABLES: dict[str, tuple[Callable[[], Iterator[str]], ...]] = {
     "stability.md": (hostile,),
+    "measurements/black.md": (black,),
     "measurements/bounds.md": (bounded_taps, bounds, bound_costs, sizes),
     "measurements/papers.md": (depths, couplings, every_family),
     "inverse.md": (inverses, choices, flows, loading),

@@ -167,7 +167,8 @@ def test_the_command_line_takes_it(path: Path, instantiate) -> None:
     preset = model.preset if model else f"compact_{dataset}"
     # Without bounds: what published weights were trained by, and what goes on from such.
     free = path.parent.name == "free" or path.stem == "finetune"
-    assert hparams["preset"] == preset.removesuffix("_free") + "_free" * free
+    wanted = "compact_mnist_free" if free else preset.removesuffix("_free")
+    assert hparams["preset"] == wanted
     resolved = Path("resolved.yaml")
     resolved.write_text(made.module.recipe)
     again = instantiate(resolved.resolve())
