@@ -103,13 +103,20 @@ class Logit(Bijection):
         self.alpha = alpha
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        p = self.alpha + (1 - 2 * self.alpha) * x
-        y = p.log() - torch.log1p(-p)
+        y = self.value(x)
         return y, self._log_det(y)
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        x = (torch.sigmoid(y) - self.alpha) / (1 - 2 * self.alpha)
-        return x, -self._log_det(y)
+        return self.argument(y), -self._log_det(y)
+
+    def value(self, x: Tensor) -> Tensor:
+        """The logit alone, without its log_det."""
+        p = self.alpha + (1 - 2 * self.alpha) * x
+        return p.log() - torch.log1p(-p)
+
+    def argument(self, y: Tensor) -> Tensor:
+        """The inverse alone, without its log_det."""
+        return (torch.sigmoid(y) - self.alpha) / (1 - 2 * self.alpha)
 
     def of(self, x: float) -> float:
         """The image of one number."""
@@ -152,13 +159,13 @@ class WideBlack(Bijection):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         black = x < 1 / self.levels
-        y, _ = self.logit(torch.where(black, x * self.stretch, x))
+        y = self.logit.value(torch.where(black, x * self.stretch, x))
         return torch.where(black, y - self.gap, y), self._log_det(y, black)
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
         black = y < self.lowest_grey
         y = torch.where(black, y + self.gap, y)
-        x, _ = self.logit.inverse(y)
+        x = self.logit.argument(y)
         x = torch.where(black, x / self.stretch, x)
         return x, -self._log_det(y, black)
 
