@@ -26,7 +26,8 @@ OPTIONS = ("--model.optimizer", "muon", "--model.schedule", "linear")
 def make_run(dataset: str, preprocessing: str, output: Path, seed: int) -> Run:
     """The run of a data set with a preprocessing."""
     folder = output / f"{dataset}-{preprocessing}-seed{seed}"
-    overrides = {"preprocessing": preprocessing, "logit_alpha": 1e-3}
+    preparation = {"preprocessing": preprocessing, "logit_alpha": 1e-3, "black_share": 0.95}
+    overrides = {**preparation, "hidden_channels": 64}
     return Run(f"{dataset}/finc.yaml", folder, overrides, STEPS, seed, OPTIONS)
 
 

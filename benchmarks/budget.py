@@ -17,6 +17,7 @@ from zoo.training.speed import tune
 
 CONTESTANTS = ("normflows", "glow")
 PRESET = "compact_mnist"
+LOGIT = {"preprocessing": "logit"}  # all that normflows has
 BATCH, LR, WARM_UP, DECAY, CLIP = 32, 1e-3, 200, 0.999, 50.0
 
 
@@ -65,8 +66,8 @@ def train(flow: str, minutes: float, data_dir: Path) -> Row:
 
 def _build(flow: str) -> nn.Module:
     if flow == "normflows":
-        return NormflowsGlow(ARCHITECTURES["glow"].preset(PRESET))
-    return FlowModule(flow, PRESET).flow
+        return NormflowsGlow(ARCHITECTURES["glow"].preset(PRESET, **LOGIT))
+    return FlowModule(flow, PRESET, LOGIT).flow
 
 
 def _fit(model: nn.Module, images: Tensor, seconds: float) -> tuple[nn.Module, int]:

@@ -13,7 +13,7 @@ class NormflowsGlow(nn.Module):
     """Glow of Stimper et al., normflows (2023), with the sizes of one of our flows.
 
     Args:
-        config: Its sizes and preprocessing.
+        config: Its sizes and preprocessing; a logit stands for `wide_black`.
     """
 
     def __init__(self, config: FlowConfig) -> None:
@@ -31,7 +31,7 @@ class NormflowsGlow(nn.Module):
             shape = (channels if i == 0 else channels // 2, height // shrunk, width // shrunk)
             bases.append(nf.distributions.GlowBase(shape))
         merges = [nf.flows.Merge() for _ in range(config.levels - 1)]
-        logit = config.preprocessing == "logit"
+        logit = config.preprocessing != "center"
         transform = nf.transforms.Logit(config.logit_alpha) if logit else None
         self.flow = nf.MultiscaleFlow(bases, levels, merges, transform=transform)
         self.shift = 0.0 if logit else 0.5

@@ -285,7 +285,12 @@ def test_a_model_without_an_evaluation_says_so(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "entries", "error", "message"),
     [
-        ("eval.json", {"sha256": "0"}, WeightsError, "is of other weights .* flowzoo evaluate"),
+        (
+            "eval.json",
+            {"identity": "v2:0"},
+            WeightsError,
+            "is of other weights .* flowzoo evaluate",
+        ),
         ("eval.json", {"protocol": {}}, ConfigError, "lacks what a card shows .*draws"),
         ("config.json", {"parent": "finc_mnist"}, ConfigError, "lacks what a card shows"),
         ("config.json", {"dataset": None}, ConfigError, "lacks a name or a dataset"),

@@ -163,12 +163,12 @@ def test_the_command_line_takes_it(path: Path, instantiate) -> None:
     if is_tabular(path):
         return
     hparams, dataset = made.module.hparams, made.data.hparams["name"]
-    model = MODELS.get(f"{hparams['architecture']}_{dataset}")
+    start = "mnist" if path.stem == "finetune" else dataset
+    conditional = "_conditional" * path.stem.endswith("_conditional")
+    model = MODELS.get(f"{hparams['architecture']}_{start}{conditional}")
     preset = model.preset if model else f"compact_{dataset}"
-    # Without bounds: what published weights were trained by, and what goes on from such.
-    free = path.parent.name == "free" or path.stem == "finetune"
-    wanted = "compact_mnist_free" if free else preset.removesuffix("_free")
-    assert hparams["preset"] == wanted
+    of_folder = {"free": f"{preset}_free", "large": f"large_{dataset}"}
+    assert hparams["preset"] == of_folder.get(path.parent.name, preset)
     resolved = Path("resolved.yaml")
     resolved.write_text(made.module.recipe)
     again = instantiate(resolved.resolve())

@@ -109,7 +109,7 @@ def test_a_run_that_is_over_can_go_on(tmp_path: Path) -> None:
 def test_another_flow_of_the_same_shapes_is_not_resumed(tmp_path: Path) -> None:
     last = run(tmp_path / "a", trainer={"max_steps": 4})
     overrides = {**OVERRIDES, "preprocessing": "center", "gain_max": 0.9}
-    message = "flow.gain_max is 0.95 there and 0.9 here; flow.preprocessing is 'logit' there"
+    message = "flow.gain_max is 0.95 there and 0.9 here; flow.preprocessing is 'wide_black' there"
     with pytest.raises(ConfigError) as error:
         run(tmp_path / "b", "--ckpt_path", str(last), model={"overrides": overrides})
     assert all(part in str(error.value) for part in message.split("; "))

@@ -33,7 +33,7 @@ PRESETS = standard(CIncConfig, STABLE)
 # The compact sizes have one net for three: as wide as makes as many parameters as Glow has.
 QUAD_PRESETS = {
     **standard(CIncQuadConfig),
-    **compact(partial(CIncQuadConfig, shared_net=True), widths=(64, 120, 93), stable=STABLE),
+    **compact(partial(CIncQuadConfig, shared_net=True), widths=(68, 64, 120, 93), stable=STABLE),
 }
 PAPER = Paper(
     "CInC Flow (Nagar, Dufraisse & Varma, 2021)",

@@ -29,7 +29,7 @@ class ConfConfig(FlowConfig, Factors):
 
 # The paper's sizes are not known. The kernels' heads take parameters; these widths match the
 # compact Glow and FInC.
-PRESETS = compact(ConfConfig, widths=(60, 117, 91))
+PRESETS = compact(ConfConfig, widths=(60, 60, 117, 91))
 PAPER = Paper(
     "CONF, invertible convolutional flow (Karami et al., 2019)",
     "https://papers.nips.cc/paper/2019/hash/b1f62fa99de9f27a048344d55c5ef7a6-Abstract.html",

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from zoo.architectures.multiscale import multiscale
-from zoo.architectures.presets import IMAGENET64, MNIST, STABLE, standard
+from zoo.architectures.presets import COMPACT_GREY, IMAGENET64, MNIST, STABLE, standard
 from zoo.architectures.registry import Paper, register_architecture
 from zoo.bijections import ActNorm, AffineCoupling, Bijection, Conv1x1, FInCUnit
 from zoo.config import PaddedConvConfig
@@ -21,12 +21,14 @@ PUBLISHED: dict[str, Any] = {"hidden_channels": 512, "net_actnorm": False, "prep
 # The paper's table has L = 3, K = 32 for 64 x 64 images.
 LARGE = FIncConfig(**{**IMAGENET64, "levels": 3}, **PUBLISHED, steps=32)
 
-SHARED = standard(FIncConfig, STABLE, PUBLISHED, photos=96)
+SHARED = standard(FIncConfig, STABLE, PUBLISHED, mnist=62, photos=96)
 PRESETS = {
     **SHARED,
     # As wide as trains on one GPU in minutes, and as fast as the compact one there.
     "large_cifar10": replace(SHARED["compact_cifar10"], hidden_channels=448),
-    "compact_mnist_conditional": replace(SHARED["compact_mnist"], classes=10),
+    "compact_mnist_conditional": FIncConfig(
+        **COMPACT_GREY, **STABLE, hidden_channels=64, classes=10
+    ),
     "paper_mnist": FIncConfig(**MNIST, **PUBLISHED, steps=16),
     "paper_imagenet64": LARGE,
     "paper_celeba64": LARGE,
