@@ -106,7 +106,8 @@ def test_a_card_of_any_json_is_a_card_or_one_line(name: str, count: int, tmp_pat
     folder = ModelFolder(tmp_path)
     zoo.folder.make_golden(tiny()).save(tmp_path / "golden.safetensors")
     known = MODELS["finc_mnist"].folder.evaluation
-    folder.write_evaluation({**known, "sha256": folder.sha256})
+    of_these = {"sha256": folder.sha256, "identity": zoo.folder.identity(tiny())}
+    folder.write_evaluation({**known, **of_these})
     parent = {"name": "finc_mnist", "sha256": "0" * 64}
     folder.write_config({**folder.config, "parent": parent, "license": "mit"})
     whole, refused = json.loads((tmp_path / name).read_text()), 0
