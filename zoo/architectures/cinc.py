@@ -30,7 +30,8 @@ class CIncQuadConfig(CIncConfig):
 
 
 PRESETS = standard(CIncConfig, STABLE)
-# The compact sizes have one net for three: as wide as makes as many parameters as Glow has.
+# The compact sizes have one net for three: as wide as makes as many parameters as Glow has, and 8 %
+# fewer for Fashion-MNIST.
 QUAD_PRESETS = {
     **standard(CIncQuadConfig),
     **compact(partial(CIncQuadConfig, shared_net=True), widths=(68, 64, 120, 93), stable=STABLE),

@@ -69,7 +69,8 @@ def compact(
 
     Args:
         config: Makes a configuration.
-        widths: Width of the coupling nets for MNIST, Fashion-MNIST, CIFAR-10 and photographs.
+        widths: Width of the coupling nets for MNIST, Fashion-MNIST, CIFAR-10 and photographs;
+            `compact_mnist_free` has the second one.
         stable: Fields that keep its inverse stable; `compact_mnist_free` has none of them.
     """
     mnist, fashion, cifar10, photos = widths
